@@ -1,0 +1,294 @@
+"""The gate: who comes in, until when, and how they hear that their session or their rights have changed.
+
+One for each `serve`. It recognises a session's access token, a browser's cookie, an agent's own token;
+everything else is refused. The transports ask it through `datawave.app`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import structlog
+from redis.asyncio import Redis
+from sqlalchemy import text
+
+from auth.access import Actor, Actors, Seat, limited
+from auth.attempts import Attempts
+from auth.certificates import Agents, is_agents
+from auth.passwords import Passwords
+from auth.sessions import Known, Sessions
+from auth.tokens import Claims, Tokens
+from datawave.kit.access import NOBODY, Viewer
+from datawave.kit.database import Database
+from datawave.kit.errors import UnavailableError, unauthenticated
+from datawave.kit.events import from_wire
+from datawave.kit.live import Live
+from datawave.kit.vault import Keyring
+
+log = structlog.get_logger(__name__)
+
+TOPIC = "access"
+"""Every event that changes who may do what: its `actor_id` or `session_ids` say whom it concerns, neither:
+everybody."""
+
+LOOK = 5.0
+MOST_REMEMBERED = 10_000
+
+STANDS = text("SELECT datawave_now(), coalesce((SELECT position FROM topic_head WHERE topic = 'access'), 0)")
+
+
+class Entered:
+    """Somebody who came in. `viewer` is as of now: it follows changes of rights while a socket is open."""
+
+    def __init__(
+        self,
+        *,
+        seat: Seat | None,
+        known: Known | None,
+        expires_at: datetime | None,
+        address: str | None,
+        client: str | None,
+    ) -> None:
+        self._seat = seat
+        self._known = known
+        self._expires_at = expires_at
+        self.address = address
+        self.client = client
+        self.ended = asyncio.Event()
+        """Set when the session ends, or nothing is left of its rights."""
+        self.changed = asyncio.Event()
+        """Set at the next change of rights, and then replaced: wait for it, then look at `viewer` again."""
+        self._viewer: tuple[Actor, Viewer] | None = None
+        if seat is not None:
+            seat.watched_by(self)
+        if known is not None:
+            known.watching.add(self)
+
+    @property
+    def viewer(self) -> Viewer:
+        if self._seat is None:
+            return replace(NOBODY, address=self.address, client=self.client)
+        actor = self._seat.actor
+        if self._viewer is None or self._viewer[0] is not actor:
+            viewer = actor.viewer(session_id=self.session_id, address=self.address, client=self.client)
+            if self._known is not None and self._known.scopes is not None:
+                viewer = replace(viewer, rights=limited(actor.rights, self._known.scopes))
+            self._viewer = (actor, viewer)
+        return self._viewer[1]
+
+    @property
+    def session_id(self) -> UUID | None:
+        return self._known.id if self._known else None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """A cookie's session is prolonged by use; a token's is not."""
+        return self._known.expires_at if self._known and self._known.cookie else self._expires_at
+
+    def session_ended(self) -> None:
+        self.ended.set()
+
+    def rights_changed(self, before: Actor) -> None:
+        changed, self.changed = self.changed, asyncio.Event()
+        changed.set()
+        now = self._seat.actor if self._seat else before
+        if not now.active or (before.rights.held and not now.rights.held):
+            self.ended.set()
+
+    def goes_on_as(self, other: Entered) -> None:
+        """With the other's token: same actor, later end."""
+        if self._known is not None:
+            self._known.watching.discard(self)
+        if other._known is not None:
+            other._known.watching.add(self)
+        self._known, self._expires_at, self._viewer = other._known, other._expires_at, None
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    claims: Claims
+
+
+class Gate:
+    def __init__(
+        self,
+        database: Database,
+        keyring: Keyring,
+        valkey: Redis,
+        *,
+        prefix: str,
+        issuer: str,
+        passwords: Passwords | None = None,
+        failures_per_minute: int = 10,
+    ) -> None:
+        self._database = database
+        self.actors = Actors(database)
+        self.passwords = passwords or Passwords()
+        self.attempts = Attempts(valkey, prefix=prefix, per_minute=failures_per_minute)
+        self.tokens = Tokens(database, keyring, issuer=issuer, now=self.now)
+        self.sessions = Sessions(database, keyring, valkey, prefix=prefix, now=self.now)
+        self.agents = Agents(database)
+        self._ahead = timedelta()
+        self._head = 0
+        self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
+        self._wanted: set[UUID] | None = set()
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def now(self) -> datetime:
+        """The platform's clock, which is the database's, as of the last look."""
+        return datetime.now(UTC) + self._ahead
+
+    async def start(self, live: Live | None = None) -> None:
+        """Listens to `live` for changes of access, and looks at PostgreSQL for those that pub/sub loses."""
+        await self.look()
+        if live is not None:
+            live.listen(TOPIC, self.heard)
+        self._tasks = [
+            asyncio.create_task(self._refreshes(), name="gate.refreshes"),
+            asyncio.create_task(self._looks(), name="gate.looks"),
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def enter(
+        self, token: str | None, cookie: str | None, *, address: str | None = None, client: str | None = None
+    ) -> Entered:
+        """Whoever asks; nobody without token and cookie. UNAUTHENTICATED for one that is not, or no longer,
+        good."""
+        where = {"address": address, "client": client[:200] if client else None}
+        if token is not None:
+            return await (self._agent(token, where) if is_agents(token) else self._with_token(token, where))
+        if cookie is not None:
+            return await self._with_cookie(cookie, where)
+        return Entered(seat=None, known=None, expires_at=None, **where)
+
+    async def renew(self, entered: Entered, token: str) -> None:
+        """An open socket goes on with a new token of the same actor."""
+        fresh = await self.enter(token, None, address=entered.address, client=entered.client)
+        before = entered.viewer
+        if before.signed_in and fresh.viewer.actor_id != before.actor_id:
+            raise unauthenticated("This token is somebody else's; open another connection for them.")
+        if not before.signed_in:
+            raise unauthenticated("This connection was opened without signing in; open another one.")
+        entered.goes_on_as(fresh)
+
+    async def _with_token(self, token: str, where: dict[str, str | None]) -> Entered:
+        hashed = sha256(token.encode("utf-8", "replace")).digest()
+        kept = self._remembered.get(hashed)
+        if kept is None or kept.claims.expires_at <= self.now():
+            self._remembered.pop(hashed, None)
+            kept = _Remembered(await self.tokens.claims_of(token))
+            self._remember(hashed, kept)
+        claims = kept.claims
+        known = await self.sessions.by_id(claims.session_id)
+        if known is None or known.actor_id != claims.actor_id:
+            self._remembered.pop(hashed, None)
+            raise unauthenticated("The session of this token has ended; sign in again.")
+        return await self._seated(known, min(claims.expires_at, known.expires_at), where)
+
+    async def _with_cookie(self, cookie: str, where: dict[str, str | None]) -> Entered:
+        known = await self.sessions.by_cookie(cookie[:200])
+        if known is None or not known.cookie:
+            raise unauthenticated("This session has ended; sign in again.")
+        return await self._seated(known, known.expires_at, where)
+
+    async def _seated(self, known: Known, until: datetime, where: dict[str, str | None]) -> Entered:
+        seat = await self.actors.seat(known.actor_id, known.actor_word)
+        if not seat.actor.active:
+            raise unauthenticated("This account is not active; ask an administrator.")
+        return Entered(seat=seat, known=known, expires_at=until, **where)
+
+    async def _agent(self, token: str, where: dict[str, str | None]) -> Entered:
+        agent = await self.agents.agent_of(token)
+        seat = await self.actors.seat(agent.agent_id, "agent")
+        if not seat.actor.active:
+            raise unauthenticated("This agent was revoked; it has to be enrolled again.")
+        return Entered(seat=seat, known=None, expires_at=agent.expires_at, **where)
+
+    def _remember(self, hashed: bytes, kept: _Remembered) -> None:
+        self._remembered[hashed] = kept
+        while len(self._remembered) > MOST_REMEMBERED:
+            self._remembered.popitem(last=False)
+
+    def heard(self, message: dict[str, Any]) -> None:
+        """A message of the topic `access`, from whichever process."""
+        events = [from_wire(values) for _, values in message.get("events", [])]
+        if not events:
+            self._concerns(None)
+        for event in events:
+            self._take(event.data)
+
+    def _take(self, data: dict[str, Any]) -> None:
+        if session_ids := data.get("session_ids"):
+            self.sessions.ended(UUID(each) for each in session_ids)
+        elif actor_id := data.get("actor_id"):
+            self._concerns([UUID(actor_id)])
+        else:
+            self._concerns(None)
+
+    def _concerns(self, actors: Iterable[UUID] | None) -> None:
+        if actors is None or self._wanted is None:
+            self._wanted = None
+        else:
+            self._wanted.update(actors)
+        self._wake.set()
+
+    async def _refresh(self) -> None:
+        wanted, self._wanted = self._wanted, set[UUID]()
+        self._wake.clear()
+        try:
+            if wanted is None or wanted:
+                await self.actors.refresh(wanted)
+        except BaseException:
+            self._concerns(wanted)
+            raise
+
+    async def look(self) -> None:
+        """What pub/sub may have lost, and the clock: two or three statements for the whole process."""
+        async with self._database.connection() as connection:
+            before = time.monotonic()
+            now, head = (await connection.execute(STANDS)).one()
+            half = timedelta(seconds=(time.monotonic() - before) / 2)
+        ahead = now + half - datetime.now(UTC)
+        # Two clocks that agree to a tenth of a second are one clock.
+        self._ahead = ahead if abs(ahead) > timedelta(seconds=0.1) else timedelta()
+        if head != self._head:
+            self._concerns(None)
+        elif passing := self.actors.passing():
+            self._concerns(passing)
+        await self._refresh()
+        self._head = head
+        await self.sessions.look()
+
+    async def _refreshes(self) -> None:
+        while True:
+            await self._wake.wait()
+            try:
+                await self._refresh()
+            except UnavailableError:
+                await asyncio.sleep(0.5)
+            except Exception:
+                log.exception("gate.not_refreshed")
+                await asyncio.sleep(0.5)
+
+    async def _looks(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK)
+            try:
+                await self.look()
+            except UnavailableError:
+                log.warning("gate.waits")
+            except Exception:
+                log.exception("gate.failed")

@@ -1,0 +1,110 @@
+"""What is not GraphQL: the dashboard's files, health, metrics, keys, the schema as text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from datawave.graphql import sdl
+
+# Inline styles are Monaco's and data: images GraphiQL's; no script runs that is not a file of ours.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+    " font-src 'self' data:; worker-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self';"
+    " frame-ancestors 'none'"
+)
+HEADERS = (
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+BUILDING = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="3">
+<title>DataWave</title><body style="font-family:system-ui;max-width:40rem;margin:4rem auto;line-height:1.5">
+<h1>DataWave is running</h1><p>Its pages are being built and appear here by themselves in a moment.
+The API answers already at <code>/graphql</code>.</p></body></html>"""
+
+Ready = Callable[[], Awaitable[dict[str, str]]]
+
+
+class SecurityHeaders:
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+        self.app = app
+        hsts = ((b"strict-transport-security", b"max-age=31536000"),) if https else ()
+        self.headers = [*HEADERS, *hsts]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *self.headers]
+            await send(message)
+
+        await self.app(scope, receive, with_headers)
+
+
+def middleware(*, https: bool) -> list[Middleware]:
+    return [Middleware(SecurityHeaders, https=https)]
+
+
+def routes(*, web: Path, ready: Ready, jwks: Callable[[], Awaitable[dict[str, object]]]) -> list[BaseRoute]:
+    """`web` is the folder of the built dashboard; it may appear while we run."""
+
+    def page(name: str) -> Callable[[Request], Awaitable[Response]]:
+        async def show(_request: Request) -> Response:
+            file = web / name
+            if not file.is_file():
+                return HTMLResponse(BUILDING, headers={"cache-control": "no-store"})
+            return FileResponse(file, headers={"cache-control": "no-cache"})
+
+        return show
+
+    async def asset(request: Request) -> Response:
+        """Names carry a hash of the content: kept for ever."""
+        files = StaticFiles(directory=web / "assets", check_dir=False)
+        response = await files.get_response(os.path.normpath(request.path_params["path"]), request.scope)
+        if response.status_code == 200:
+            response.headers["cache-control"] = "public, max-age=31536000, immutable"
+        return response
+
+    async def readyz(_request: Request) -> Response:
+        problems = await ready()
+        if problems.keys() - {"valkey"}:
+            return JSONResponse({"ready": False, "problems": problems}, 503, headers={"retry-after": "2"})
+        return JSONResponse({"ready": True, "problems": problems})
+
+    async def healthz(_request: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    async def metrics(_request: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    async def keys(_request: Request) -> Response:
+        return JSONResponse(await jwks(), headers={"cache-control": "public, max-age=300"})
+
+    async def schema_text(_request: Request) -> Response:
+        return PlainTextResponse(sdl(), headers={"cache-control": "no-cache"})
+
+    return [
+        Route("/", page("index.html")),
+        Route("/graphiql", page("graphiql.html")),
+        Route("/assets/{path:path}", asset),
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", metrics),
+        Route("/.well-known/jwks.json", keys),
+        Route("/schema.graphql", schema_text),
+    ]

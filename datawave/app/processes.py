@@ -1,0 +1,212 @@
+"""What `datawave serve`, `worker` and `agent` run, put together from the settings."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+import uvloop
+from sqlalchemy import text
+
+from datawave.app.core import Core, core
+from datawave.kit.errors import UnavailableError
+from datawave.settings import Settings
+from datawave.settings.reference import reference
+from datawave.settings.sources import ROOT
+
+if TYPE_CHECKING:
+    from datawave.app.serving import Serving
+    from datawave.transports.limits import Limits
+
+log = structlog.get_logger(__name__)
+PATIENCE = 60.0
+
+
+def serve(settings: Settings) -> None:
+    """Runs the API until it is told to stop."""
+    uvloop.run(_serve(settings))
+
+
+def run_worker(settings: Settings, *, with_agent: bool) -> None:
+    uvloop.run(_work(settings, with_agent=with_agent))
+
+
+def run_agent(settings: Settings) -> None:
+    from datawave.app.built_in import standing_alone
+
+    uvloop.run(standing_alone(settings))
+
+
+def _core(settings: Settings, name: str):  # an async context manager of Core; its type is core()'s
+    return core(
+        database_url=settings.database().reveal(),
+        redis_url=settings.redis().reveal(),
+        secret_key=settings.master_key(),
+        former_secret_key=settings.former_secret_key,
+        pool_size=settings.database_pool,
+        name=name,
+    )
+
+
+async def _serve(settings: Settings) -> None:
+    # Only the API knows the schema and HTTP: a worker is some 40 MB lighter without them.
+    import uvicorn
+
+    from datawave.app.serving import api
+    from datawave.transports.serving import uvicorn_options
+
+    async with _core(settings, "datawave serve") as parts:
+        await _answering(parts)
+        async with api(parts, serving(settings)) as served:
+            config = uvicorn.Config(
+                served.app,
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                **uvicorn_options(),
+            )
+            gc.collect()
+            gc.freeze()
+            await uvicorn.Server(config).serve()
+
+
+def serving(settings: Settings) -> Serving:
+    from datawave.app.serving import Serving
+
+    return Serving(
+        redis_url=settings.redis().reveal(),
+        origin=settings.origin,
+        port=settings.port,
+        web=ROOT / "web" / "dist",
+        limits=limits(settings),
+        failures_per_minute=settings.limit_sign_in_per_minute,
+        event_retention=timedelta(days=settings.event_retention) if settings.event_retention else None,
+        extras={
+            "settings": reference(settings),
+            "profile": settings.profile.value,
+            "grace_days": settings.grace_days,
+            "started_at": datetime.now(UTC),
+            "surroundings": surroundings(settings),
+        },
+    )
+
+
+def surroundings(settings: Settings) -> object:
+    """What agents are told of where the platform stands."""
+    from urllib.parse import urlsplit
+
+    from domain.agents import Surroundings
+
+    ports = [settings.port]
+    for url in (settings.database(), settings.redis()):
+        port = urlsplit(url.reveal()).port
+        ports += [port] if port else []
+    return Surroundings(own_ports=frozenset(ports))
+
+
+def limits(settings: Settings) -> Limits:
+    from datawave.transports.limits import Limits
+
+    return Limits(
+        body_bytes=settings.limit_body_bytes,
+        body_seconds=settings.limit_body_seconds,
+        document_bytes=settings.limit_document_bytes,
+        tokens=settings.limit_document_tokens,
+        depth=settings.limit_depth,
+        introspection_depth=settings.limit_introspection_depth,
+        aliases=settings.limit_aliases,
+        directives=settings.limit_directives,
+        spreads=settings.limit_fragment_spreads,
+        variables_bytes=settings.limit_variables_bytes,
+        json_depth=settings.limit_json_depth,
+        errors=settings.limit_errors,
+        init_seconds=settings.limit_socket_init_seconds,
+        frame_bytes=settings.limit_frame_bytes,
+        operations=settings.limit_socket_operations,
+        messages_per_second=settings.limit_messages_per_second,
+        message_burst=settings.limit_messages_burst,
+    )
+
+
+async def _answering(parts: Core) -> None:
+    """The database may still be starting: it is waited for, so that a start needs no order."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                async with parts.database.connection() as connection:
+                    await connection.execute(text("SELECT head FROM event_log"))
+                return
+            except UnavailableError:
+                log.info("database.awaited")
+                await asyncio.sleep(0.2)
+
+
+async def _work(settings: Settings, *, with_agent: bool) -> None:
+    from workers.main import worker
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for told in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(told, stop.set)
+    async with _core(settings, "datawave worker") as parts:
+        await _answering(parts)
+        parts.database.after_commit.append(_waker(parts))
+        tasks = [
+            asyncio.create_task(
+                worker(
+                    database=parts.database,
+                    commands=parts.commands,
+                    valkey_url=settings.redis().reveal(),
+                    prefix=parts.prefix,
+                    viewer_of=_viewer_of(parts),
+                    extras={"keyring": parts.keyring},
+                    stop=stop,
+                ),
+                name="worker",
+            )
+        ]
+        if with_agent:
+            from datawave.app.built_in import built_in_agent
+
+            tasks.append(asyncio.create_task(built_in_agent(settings, parts, stop), name="agent"))
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        for task in tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()):
+                raise error
+        _, late = await asyncio.wait(tasks, timeout=10)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _viewer_of(parts: Core):  # the kit's ViewerOf
+    from auth.access import Actors
+
+    return Actors(parts.database).viewer_of
+
+
+def _waker(parts: Core):  # a callback without arguments
+    """Tells the relays of the API processes that there is something to place; the look is the net."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def tell() -> None:
+        try:
+            await parts.live.publish("wake", b"{}")
+        except Exception as error:  # Valkey is away: the relays look by themselves
+            log.debug("wake.lost", error=type(error).__name__)
+
+    def wake() -> None:
+        if not tasks:
+            task = asyncio.create_task(tell())
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+    return wake

@@ -1,0 +1,118 @@
+"""The API as one ASGI application, and the standing tasks that live beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import text
+from starlette.applications import Starlette
+
+from auth.gate import Gate
+from datawave.app import pages
+from datawave.app.core import Core
+from datawave.app.door import CookieStyle, FrontDoor
+from datawave.graphql import schema
+from datawave.kit.duties import Duties
+from datawave.kit.jobs import arq_queue
+from datawave.kit.relay import Relay
+from datawave.transports import routing
+from datawave.transports.limits import Limits
+from schema.context import Platform
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """What the API needs to know of where it runs."""
+
+    redis_url: str
+    origin: str
+    port: int
+    web: Path
+    limits: Limits = field(default_factory=Limits)
+    failures_per_minute: int = 10
+    extras: dict[str, Any] = field(default_factory=dict[str, Any])
+    duties: bool = True
+    event_retention: timedelta | None = None
+    relay_look: float = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    app: Starlette
+    gate: Gate
+    relay: Relay
+    platform: Platform
+
+
+@asynccontextmanager
+async def api(core: Core, serving: Serving) -> AsyncGenerator[Served]:
+    """The application with its relay, duties and gate running."""
+    gate = Gate(
+        core.database,
+        core.keyring,
+        core.valkey,
+        prefix=core.prefix,
+        issuer=serving.origin,
+        failures_per_minute=serving.failures_per_minute,
+    )
+    platform = Platform(
+        database=core.database,
+        commands=core.commands,
+        live=core.live,
+        extras={"gate": gate, "core": core, "started_at": None, **serving.extras},
+    )
+    arq = arq_queue(serving.redis_url, prefix=core.prefix)
+    relay = Relay(core.database, core.live, arq, look=serving.relay_look)
+    core.database.after_commit.append(relay.wake)
+    core.live.listen("wake", lambda _message: relay.wake())
+    await gate.start(core.live)
+    duties = Duties(core.database, core.commands, event_retention=serving.event_retention)
+    relaying = asyncio.create_task(relay.run(), name="relay")
+    if serving.duties:
+        duties.start()
+    try:
+        yield Served(
+            app=_application(serving, gate, platform, relaying), gate=gate, relay=relay, platform=platform
+        )
+    finally:
+        relaying.cancel()
+        await asyncio.gather(relaying, return_exceptions=True)
+        await duties.stop()
+        await gate.stop()
+        core.database.after_commit.remove(relay.wake)
+        await arq.aclose()
+
+
+def _application(serving: Serving, gate: Gate, platform: Platform, relaying: asyncio.Task[None]) -> Starlette:
+    cookie = CookieStyle.of(serving.origin, serving.port)
+    door = FrontDoor(gate, platform, cookie)
+
+    async def ready() -> dict[str, str]:
+        problems: dict[str, str] = {}
+        try:
+            async with asyncio.timeout(3), platform.database.connection() as connection:
+                await connection.execute(text("SELECT 1"))
+        except Exception as error:  # whatever it is, the database is not ready
+            problems["database"] = f"does not answer ({type(error).__name__})"
+        if relaying.done():
+            problems["relay"] = "has stopped"
+        if not platform.live.connected:
+            problems["valkey"] = "does not answer; streams live on the log"
+        return problems
+
+    graphql = routing.routes(
+        schema(), door, limits=serving.limits, cookie_names=[cookie.name], origins=[serving.origin]
+    )
+    return Starlette(
+        routes=[*graphql, *pages.routes(web=serving.web, ready=ready, jwks=gate.tokens.jwks)],
+        middleware=pages.middleware(https=serving.origin.startswith("https://")),
+    )

@@ -1,0 +1,104 @@
+"""What commands need around them: settings, logs, and a database that answers."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Generator
+from contextlib import ExitStack, contextmanager
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from datawave.embedded import postgres, valkey
+from datawave.embedded.home import DATABASE
+from datawave.embedded.processes import CannotRun
+from datawave.kit import telemetry
+from datawave.kit.secrets import Secret
+from datawave.settings import Settings, load
+
+T = TypeVar("T")
+
+
+def finish(outcome: T | Awaitable[T]) -> T:
+    """The result of a function, whether it is a coroutine or not."""
+    if not inspect.isawaitable(outcome):
+        return outcome
+
+    async def waited() -> T:
+        return await outcome
+
+    return asyncio.run(waited())
+
+
+def started(process: str) -> Settings:
+    """Settings and logs for a process that runs for long."""
+    settings = load()
+    telemetry.set_up(log_format=settings.log_format, level=settings.log_level, process=process)
+    hide_secrets(settings)
+    return settings
+
+
+def hide_secrets(settings: Settings) -> None:
+    """None of the settings' secrets reaches a log line of this process."""
+    for url in (settings.database(), settings.redis()):
+        password = urlsplit(url.reveal()).password
+        telemetry.register_secret(url)
+        if password:
+            telemetry.register_secret(password)
+    for secret in (settings.secret_key, settings.former_secret_key, settings.admin_password):
+        if secret is not None:
+            telemetry.register_secret(secret)
+
+
+@contextmanager
+def reachable() -> Generator[Settings]:
+    """Settings whose servers answer: those of a running `datawave up`, else the embedded ones, started."""
+    settings = load()
+    telemetry.set_up(log_format=settings.log_format, level="warning", process="cli")
+    with ExitStack() as stack:
+        if settings.database_url is None:
+            settings = settings.model_copy(update={"database_url": _embedded_postgres(settings, stack)})
+        if settings.redis_url is None:
+            settings = settings.model_copy(update={"redis_url": _embedded_valkey(settings, stack)})
+        hide_secrets(settings)
+        yield settings
+
+
+def _embedded_postgres(settings: Settings, stack: ExitStack) -> Secret:
+    home = settings.place
+    home.prepare()
+    if home.is_locked():
+        address = home.postgres_address()
+        _wait_for(lambda: postgres.answers(address), what="PostgreSQL")
+        return Secret(address.url(DATABASE))
+    stack.enter_context(home.locked())
+    home.finish_restore()
+    password = home.postgres_address().password
+    port = home.claim_port("postgres")
+    running = postgres.start_postgres(home.postgres, password=password, port=port)
+    stack.callback(running.stop)
+    postgres.create_database(running.address, DATABASE)
+    return Secret(running.address.url(DATABASE))
+
+
+def _embedded_valkey(settings: Settings, stack: ExitStack) -> Secret:
+    home = settings.place
+    address = home.valkey_address()
+    if address.port and valkey.answers(address):
+        return Secret(address.url())
+    home.prepare()
+    running = valkey.start_valkey(
+        home.valkey, password=address.password, port=home.claim_port("valkey"), persist=True
+    )
+    stack.callback(running.stop)
+    return Secret(running.address.url())
+
+
+def _wait_for(answers: object, *, what: str, patience: float = 20) -> None:
+    assert callable(answers)
+    until = time.monotonic() + patience
+    while not answers():
+        if time.monotonic() > until:
+            raise CannotRun(f"The embedded {what} of the running DataWave does not answer: see its logs.")
+        time.sleep(0.1)

@@ -1,0 +1,160 @@
+"""Who asks, with what rights, and which rows that lets them see. The algebra only: rights are made in `auth`.
+
+Scope ids enter SQL as bound parameters and nowhere else, so one statement serves everybody whose rights have the
+same shape (everywhere, somewhere, nowhere).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Uuid, bindparam, false, func, or_, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
+
+
+class Reach(StrEnum):
+    """How far a permission reaches: the word that is part of a plan's key."""
+
+    EVERYWHERE = "everywhere"
+    SOMEWHERE = "somewhere"
+    NOWHERE = "nowhere"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """Where one permission is held."""
+
+    everywhere: bool = False
+    workspaces: frozenset[UUID] = frozenset()
+    sources: frozenset[UUID] = frozenset()
+
+    @property
+    def reach(self) -> Reach:
+        if self.everywhere:
+            return Reach.EVERYWHERE
+        return Reach.SOMEWHERE if self.workspaces or self.sources else Reach.NOWHERE
+
+
+NOT_HELD = Scope()
+
+
+@dataclass(frozen=True)
+class Rights:
+    """Permission → where it is held; immutable, one value a request."""
+
+    held: Mapping[str, Scope] = field(default_factory=dict[str, Scope])
+    digest: str = ""
+
+    def scope(self, permission: str) -> Scope:
+        return self.held.get(permission, NOT_HELD)
+
+    def anywhere(self, permission: str) -> bool:
+        return self.scope(permission).reach is not Reach.NOWHERE
+
+    def on(self, permission: str, *, workspace_id: UUID | None = None, source_id: UUID | None = None) -> bool:
+        scope = self.scope(permission)
+        return (
+            scope.everywhere
+            or (workspace_id is not None and workspace_id in scope.workspaces)
+            or (source_id is not None and source_id in scope.sources)
+        )
+
+
+class _Everything(dict[str, Scope]):
+    def get(self, key: str, default: Any = None) -> Any:
+        return Scope(everywhere=True)
+
+
+EVERYTHING = Rights(held=_Everything(), digest="everything")
+"""The platform's own rights: schedules and duties act with them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Viewer:
+    """Who asks. Nobody has no actor; `system` is the platform itself (schedules, duties)."""
+
+    actor_id: UUID | None = None
+    actor_word: str | None = None
+    """user, service, agent, system: the row word of the actor's id."""
+    display_name: str = ""
+    rights: Rights = field(default_factory=Rights)
+    session_id: UUID | None = None
+    address: str | None = None
+    client: str | None = None
+
+    @property
+    def signed_in(self) -> bool:
+        return self.actor_id is not None or self.actor_word == "system"
+
+
+NOBODY = Viewer()
+SYSTEM = Viewer(actor_word="system", display_name="DataWave", rights=EVERYTHING)
+"""The platform itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """How a row says who sees it. `source` and `workspace` are paths from the row: a column of it, or a column that
+    refers to another table and a column there (`source_id.workspace_id`). `own` names its owner's column."""
+
+    read: str | None = None
+    source: str | None = None
+    workspace: str | None = None
+    own: str | None = None
+    public: bool = False
+    """Anybody signed in sees it."""
+    internal: bool = False
+    """Never served as a row."""
+
+
+INTERNAL = Access(internal=True)
+
+
+def visible(row: Any, viewer: Viewer) -> ColumnElement[bool]:
+    """Which rows of this table the viewer may see."""
+    access: Access = row.__access__
+    if access.internal:
+        return false()
+    if access.public:
+        return true() if viewer.signed_in else false()
+    assert access.read is not None, f"{row.__name__} has no permission to read it"
+    return allowed(access.read, row, viewer)
+
+
+def allowed(permission: str, row: Any, viewer: Viewer) -> ColumnElement[bool]:
+    """On which rows of this table the viewer holds the permission; one's own always count for reading."""
+    access: Access = row.__access__
+    scope = viewer.rights.scope(permission)
+    if scope.everywhere:
+        return true()
+    parts: list[ColumnElement[bool]] = []
+    if access.source and scope.sources:
+        parts.append(_at(row, access.source).in_(_ids("scope_sources", scope.sources)))
+    if access.workspace and scope.workspaces:
+        parts.append(_within(row, access.workspace, scope.workspaces))
+    if access.own and viewer.actor_id and permission == access.read:
+        parts.append(_at(row, access.own) == bindparam("own_actor", viewer.actor_id, Uuid()))
+    return or_(*parts) if parts else false()
+
+
+def _ids(name: str, ids: frozenset[UUID]) -> Any:
+    listed = bindparam(name, sorted(ids), ARRAY(Uuid()), unique=True)
+    return select(func.unnest(listed))
+
+
+def _at(row: Any, column: str) -> Any:
+    return getattr(row, column)
+
+
+def _within(row: Any, path: str, workspaces: frozenset[UUID]) -> ColumnElement[bool]:
+    ids = _ids("scope_workspaces", workspaces)
+    first, _, rest = path.partition(".")
+    if not rest:
+        return _at(row, first).in_(ids)
+    [key] = row.__table__.c[first].foreign_keys
+    there = key.column.table
+    return _at(row, first).in_(select(key.column).where(there.c[rest].in_(ids)))

@@ -1,0 +1,135 @@
+"""The relay: gives committed events their place in the log, publishes them, and hands jobs to arq.
+
+A task of every `serve` process. One numbers at a time, by a lock that lasts as long as the numbering statement, so that
+a killed or paused process holds nothing. Whoever numbered publishes; what it could not publish is found by the next
+hole, beat or look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+import structlog
+from arq.connections import ArqRedis
+from sqlalchemy import text
+
+from datawave.kit.database import Database
+from datawave.kit.errors import UnavailableError
+from datawave.kit.events import ALL, WIRE
+from datawave.kit.jobs import signal_due
+from datawave.kit.live import Live
+
+log = structlog.get_logger(__name__)
+
+BATCH = 1_000
+BATCHES = 10
+"""So many batches at most before jobs get their turn."""
+
+MOST_MESSAGE = 256_000
+"""A message is no longer than this; an event that is says only that there is something, and is read from the log."""
+
+LOOK = b'{"look":true}'
+PLACE = text("SELECT first, last FROM place_events(:most)")
+PLACED = text(
+    f"SELECT {', '.join(WIRE)}, (SELECT jsonb_object_agg(t.topic, t.previous) FROM event_topic t"
+    " WHERE t.topic = ANY(event.topics) AND t.position = event.position) AS places"
+    " FROM event WHERE position BETWEEN :first AND :last ORDER BY position"
+)
+
+Placed = tuple[int, bytes]
+"""An event on its way: the place of the one before it in a topic, and the event itself."""
+
+
+def to_wire(row: Any) -> bytes:
+    return orjson.dumps([getattr(row, name) for name in WIRE], default=str)
+
+
+class Relay:
+    def __init__(self, database: Database, live: Live, arq: ArqRedis, *, look: float = 0.2) -> None:
+        self._database = database
+        self._live = live
+        self._arq = arq
+        self._look = look
+        self._wake = asyncio.Event()
+        self.placed = 0
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled. A failure is logged and tried again: the rows wait."""
+        pause = self._look
+        # A cancellation may have been swallowed on the way (`wait_for` in Python 3.11, under redis-py).
+        while not (task := asyncio.current_task()) or not task.cancelling():
+            self._wake.clear()
+            try:
+                more = await self._some_steps()
+                await signal_due(self._database, self._arq)
+                pause = 0 if more else self._look
+            except (UnavailableError, OSError) as error:
+                log.warning("relay.waits", error=type(error).__name__)
+                pause = min(max(pause, self._look) * 2, 2.0)
+            except Exception:
+                log.exception("relay.failed")
+                pause = min(max(pause, self._look) * 2, 2.0)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+        raise asyncio.CancelledError
+
+    async def _some_steps(self) -> bool:
+        for _ in range(BATCHES):
+            if not await self.step():
+                return False
+        return True
+
+    async def step(self) -> bool:
+        """One batch; true while there may be more."""
+        async with self._database.connection() as connection:
+            given = (await connection.execute(PLACE, {"most": BATCH})).one_or_none()
+            if given is None:
+                return False
+            self.placed += given.last - given.first + 1
+            rows = (await connection.execute(PLACED, {"first": given.first, "last": given.last})).all()
+        await self._publish(rows)
+        return given.last - given.first + 1 == BATCH
+
+    async def _publish(self, rows: Sequence[Any]) -> None:
+        by_topic: dict[str, list[Placed]] = defaultdict(list)
+        for row in rows:
+            wire = to_wire(row)
+            by_topic[ALL].append((row.position - 1, wire))
+            places: dict[str, int] = row.places or {}
+            for topic, previous in places.items():
+                by_topic[topic].append((previous, wire))
+        told = [(topic, message) for topic, events in by_topic.items() for message in messages_of(events)]
+        try:
+            await self._live.publish_many(told)
+        except Exception as error:  # pub/sub is a hint: beats and holes lead readers to the log
+            log.warning("relay.not_published", error=type(error).__name__, count=len(rows))
+
+
+def messages_of(events: Sequence[Placed]) -> Iterator[bytes]:
+    """The events of a topic in messages of bounded length, in order."""
+    waiting: list[tuple[int, orjson.Fragment]] = []
+    length = 0
+    for previous, wire in events:
+        if waiting and length + len(wire) > MOST_MESSAGE:
+            yield _message(waiting)
+            waiting, length = [], 0
+        if len(wire) > MOST_MESSAGE:
+            yield LOOK
+            continue
+        waiting.append((previous, orjson.Fragment(wire)))
+        length += len(wire)
+    if waiting:
+        yield _message(waiting)
+
+
+def _message(events: list[tuple[int, orjson.Fragment]]) -> bytes:
+    return orjson.dumps({"events": events})

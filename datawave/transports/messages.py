@@ -1,0 +1,112 @@
+"""The messages of `graphql-transport-ws`: what clients may send, checked, and what the server says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, cast
+
+from datawave.transports.bodies import HttpRefused, asked_of
+from datawave.transports.door import Asked, Refused
+from datawave.transports.json import decoded, encoded
+from datawave.transports.limits import INVALID, Limits
+
+SUBPROTOCOL = "graphql-transport-ws"
+LONGEST_ID = 200
+LONGEST_REASON = 120
+ACK = encoded({"type": "connection_ack"})
+PONG = encoded({"type": "pong"})
+
+
+class Code(IntEnum):
+    """Why a socket is closed."""
+
+    GOING_AWAY = 1001
+    TRY_LATER = 1013
+    RESUME = 4290
+    BAD_REQUEST = 4400
+    UNAUTHORIZED = 4401
+    FORBIDDEN = 4403
+    INIT_TIMEOUT = 4408
+    SUBSCRIBER_EXISTS = 4409
+    TOO_MANY = 4429
+    FAILED = 4500
+
+
+class Closed(Exception):
+    """The socket is to be closed, with a code and a reason short enough for a close frame."""
+
+    def __init__(self, code: Code, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason.encode()[:LONGEST_REASON].decode(errors="ignore")
+
+
+@dataclass(frozen=True)
+class Said:
+    """A message of the client whose envelope is sound."""
+
+    type: str
+    message: dict[str, Any]
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        payload = self.message.get("payload")
+        if payload is not None and not isinstance(payload, dict):
+            raise Closed(Code.BAD_REQUEST, "`payload` must be an object.")
+        return cast("dict[str, Any]", payload or {})
+
+    @property
+    def id(self) -> str:
+        given = self.message.get("id")
+        if not isinstance(given, str) or not given or len(given) > LONGEST_ID:
+            raise Closed(Code.BAD_REQUEST, f"`id` must be a string of 1 to {LONGEST_ID} characters.")
+        return given
+
+
+def read(text: str | None, limits: Limits) -> Said:
+    if text is None:
+        raise Closed(Code.BAD_REQUEST, "Messages are JSON in text frames.")
+    if len(text) > limits.frame_bytes:
+        raise Closed(Code.BAD_REQUEST, f"A message is larger than {limits.frame_bytes:,} bytes.")
+    try:
+        message = decoded(text)
+    except ValueError:
+        raise Closed(Code.BAD_REQUEST, "A message is not JSON.") from None
+    if not isinstance(message, dict):
+        raise Closed(Code.BAD_REQUEST, "A message must be a JSON object.")
+    members = cast("dict[str, Any]", message)
+    kind = members.get("type")
+    if not isinstance(kind, str):
+        raise Closed(Code.BAD_REQUEST, "A message has no `type`.")
+    return Said(kind, members)
+
+
+def subscription_of(said: Said, limits: Limits) -> Asked:
+    """The operation asked for: a wrong shape breaks the protocol (4400), a broken bound only it."""
+    payload = said.payload
+    for name, kind in (("operationName", str), ("variables", dict), ("extensions", dict)):
+        if payload.get(name) is not None and not isinstance(payload[name], kind):
+            raise Closed(Code.BAD_REQUEST, f"`payload.{name}` is not what it has to be.")
+    if not isinstance(payload.get("query"), str):
+        raise Closed(Code.BAD_REQUEST, "`payload.query` must be a string.")
+    try:
+        return asked_of(payload, size=limits.frame_bytes, limits=limits)
+    except HttpRefused as refused:
+        raise Refused(INVALID, refused.message) from None
+
+
+def next_frame(quoted_id: bytes, answer: bytes) -> bytes:
+    return b'{"id":' + quoted_id + b',"type":"next","payload":' + answer + b"}"
+
+
+def error_frame(quoted_id: bytes, errors: list[dict[str, Any]]) -> bytes:
+    return b'{"id":' + quoted_id + b',"type":"error","payload":' + encoded(errors) + b"}"
+
+
+def complete_frame(quoted_id: bytes) -> bytes:
+    return b'{"id":' + quoted_id + b',"type":"complete"}'
+
+
+def ping(payload: dict[str, Any]) -> bytes:
+    return encoded({"type": "ping", "payload": payload})

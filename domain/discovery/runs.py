@@ -1,0 +1,345 @@
+"""Discoveries as runs: begun, found, moved through their states, cancelled, retried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import select, update
+
+from auth.permissions import Permission
+from datawave.kit import tables
+from datawave.kit.commands import Tx, command, result
+from datawave.kit.database import UNWRITABLE
+from datawave.kit.errors import ConflictError, ErrorCode, invalid
+from datawave.kit.jobs import Job
+from domain import agents
+from domain.discovery.events import RunStateChanged, StageChanged
+from domain.sources.states import set_state
+from models.discovery import OPEN, DiscoveryMode, Run, RunState, StageKind, StagePlace, StageRun
+from models.sources import DataSource, HealthState, SourceState
+
+STAGES: tuple[tuple[str, StageKind, StagePlace], ...] = (
+    ("connect", StageKind.CONNECT, StagePlace.AGENT),
+    ("discover", StageKind.DISCOVER, StagePlace.AGENT),
+    ("update_catalog", StageKind.UPDATE_CATALOG, StagePlace.WORKER),
+    ("validate", StageKind.VALIDATE, StagePlace.WORKER),
+    ("sample", StageKind.SAMPLE, StagePlace.AGENT),
+    ("classify", StageKind.CLASSIFY, StagePlace.AGENT),
+)
+SAMPLING = ("sample", "classify")
+ENDED = frozenset({RunState.SUCCEEDED, RunState.PARTIAL, RunState.FAILED, RunState.CANCELLED})
+MOST_PATTERNS = 500
+LIVE_JOBS = ("QUEUED", "RETRYING", "WAITING", "RUNNING")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscoverSource(Job):
+    """Carries a discovery from stage to stage; it rests while an agent has the task."""
+
+    tries: ClassVar[int] = 5
+    run_id: UUID
+
+
+@result
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """The discovery, new or (then `joined`) the one that was under way."""
+
+    run: Run
+    joined: bool
+
+
+@command(needs=Permission.DATASOURCE_DISCOVER)
+async def start_discovery(
+    tx: Tx,
+    *,
+    source_id: UUID,
+    mode: DiscoveryMode = DiscoveryMode.INCREMENTAL,
+    include: Sequence[str] = (),
+    sample: bool = True,
+    classify: bool = True,
+    agent_id: UUID | None = None,
+) -> Started:
+    """Reads a source's structure; a second one while the first is under way joins it."""
+    if len(include) > MOST_PATTERNS or not all(_is_pattern(each) for each in include):
+        raise invalid(
+            f"At most {MOST_PATTERNS} patterns of 1 to 300 characters, none of them NUL.", path=["include"]
+        )
+    source = await tx.get(DataSource, source_id, path=["dataSourceId"])
+    if source.state is SourceState.DECOMMISSIONED:
+        raise ConflictError(
+            ErrorCode.WRONG_STATE,
+            "This source is decommissioned and is not read any more.",
+            path=["dataSourceId"],
+            current=("source", source.id),
+        )
+    under_way = await open_run(tx, source)
+    if under_way is not None:
+        return Started(run=under_way, joined=True)
+    options = {
+        "include": list(include),
+        "sample": sample and mode is not DiscoveryMode.SCHEMA_ONLY,
+        "classify": classify and mode is not DiscoveryMode.SCHEMA_ONLY,
+        "agentId": agent_id.hex if agent_id else None,
+    }
+    return Started(run=await begin(tx, source, mode=mode, options=options), joined=False)
+
+
+def _is_pattern(text: str) -> bool:
+    return 0 < len(text) <= 300 and not UNWRITABLE.search(text)
+
+
+async def open_run(tx: Tx, source: DataSource) -> Run | None:
+    return await tx.session.scalar(
+        select(Run).where(Run.source_id == source.id, Run.kind == "discovery", Run.state.in_(OPEN))
+    )
+
+
+async def begin(
+    tx: Tx,
+    source: DataSource,
+    *,
+    mode: DiscoveryMode,
+    options: Mapping[str, Any] | None = None,
+    retry_of: Run | None = None,
+) -> Run:
+    """The run, its stages and its job, in the caller's transaction."""
+    wanted: dict[str, Any] = (
+        dict(options) if options is not None else {"include": [], "sample": True, "classify": True}
+    )
+    run = Run(
+        kind="discovery",
+        source_id=source.id,
+        workspace_id=source.workspace_id,
+        mode=mode,
+        options=wanted,
+        command_id=tx.command_id,
+        started_by=tx.viewer.actor_id,
+        started_by_word=tx.viewer.actor_word,
+        attempt=retry_of.attempt + 1 if retry_of else 1,
+        retry_of=retry_of.id if retry_of else None,
+        created_at=tx.now,
+        updated_at=tx.now,
+        progress={},
+        summary={},
+        state=RunState.QUEUED,
+    )
+    tx.session.add(run)
+    await tx.session.flush()
+    skipped = () if wanted["sample"] else SAMPLING
+    tx.session.add_all(
+        StageRun(
+            run_id=run.id,
+            source_id=source.id,
+            ordinal=at,
+            key=key,
+            kind=kind,
+            where=where,
+            state=RunState.QUEUED,
+            attempts=[],
+            inputs={},
+            results={},
+            metrics=[],
+        )
+        for at, (key, kind, where) in enumerate(STAGES)
+        if key not in skipped
+    )
+    tx.enqueue(
+        DiscoverSource(run_id=run.id),
+        subject=("run", run.id),
+        workspace_id=source.workspace_id,
+        source_id=source.id,
+    )
+    await tx.session.flush()
+    tx.touches(run, made=True)
+    tx.emit(
+        RunStateChanged(
+            run_id=run.id,
+            source_id=source.id,
+            workspace_id=run.workspace_id,
+            before=None,
+            after=RunState.QUEUED.value,
+        )
+    )
+    if source.state is not SourceState.DISCOVERING:
+        await set_state(tx, source, SourceState.DISCOVERING)
+    return run
+
+
+async def locked(tx: Tx, run_id: UUID) -> Run:
+    return await tx.session.get_one(Run, run_id, with_for_update=True, populate_existing=True)
+
+
+async def move(tx: Tx, run: Run, state: RunState, *, failure: Mapping[str, Any] | None = None) -> None:
+    """The run goes to another state; where it ends, so do its stages, and its source is told."""
+    if run.state is state:
+        return
+    before, run.state = run.state, state
+    run.updated_at = tx.now
+    run.failure = dict(failure) if failure else run.failure
+    if run.started_at is None and state is RunState.RUNNING:
+        run.started_at = tx.now
+    if state in ENDED:
+        run.finished_at = tx.now
+        await _end_stages(tx, run, state, failure)
+        await _release_source(tx, run, state)
+    tx.emit(
+        RunStateChanged(
+            run_id=run.id,
+            source_id=run.source_id,
+            workspace_id=run.workspace_id,
+            before=before.value,
+            after=state.value,
+            failure=run.failure if state in ENDED else None,
+        )
+    )
+
+
+async def _end_stages(tx: Tx, run: Run, state: RunState, failure: Mapping[str, Any] | None) -> None:
+    left = RunState.CANCELLED if state is not RunState.SUCCEEDED else RunState.SUCCEEDED
+    for stage in await stages_of(tx, run):
+        if stage.state not in ENDED:
+            failed = stage.state is RunState.RUNNING and state in (RunState.FAILED, RunState.PARTIAL)
+            await move_stage(
+                tx, run, stage, RunState.FAILED if failed else left, failure=failure if failed else None
+            )
+
+
+async def _release_source(tx: Tx, run: Run, state: RunState) -> None:
+    source = await tx.session.get_one(DataSource, run.source_id, with_for_update=True, populate_existing=True)
+    if source.state is not SourceState.DISCOVERING:
+        return
+    if source.health_state is HealthState.DOWN and state is not RunState.SUCCEEDED:
+        await set_state(tx, source, SourceState.UNREACHABLE)
+    elif state is RunState.SUCCEEDED:
+        await set_state(tx, source, SourceState.GOVERNED)
+    else:
+        former = source.state_before or SourceState.CONFIGURED
+        await set_state(tx, source, SourceState.CONFIGURED if former is SourceState.DISCOVERING else former)
+
+
+async def stages_of(tx: Tx, run: Run) -> Sequence[StageRun]:
+    found = await tx.session.scalars(
+        select(StageRun).where(StageRun.run_id == run.id).order_by(StageRun.ordinal)
+    )
+    return found.all()
+
+
+async def stage_of(tx: Tx, run: Run, key: str) -> StageRun | None:
+    return next((stage for stage in await stages_of(tx, run) if stage.key == key), None)
+
+
+async def move_stage(
+    tx: Tx,
+    run: Run,
+    stage: StageRun | None,
+    state: RunState,
+    *,
+    failure: Mapping[str, Any] | None = None,
+    agent_id: UUID | None = None,
+) -> None:
+    if stage is None or stage.state is state:
+        return
+    before, stage.state = stage.state, state
+    stage.agent_id = agent_id or stage.agent_id
+    if state is RunState.RUNNING:
+        stage.started_at = stage.started_at or tx.now
+        stage.attempt += 1
+        stage.attempts = [*stage.attempts, {"number": stage.attempt, "startedAt": tx.now.isoformat()}]
+    if state in ENDED:
+        stage.finished_at = tx.now
+        stage.failure = dict(failure) if failure else None
+        if stage.attempts:
+            last = {**stage.attempts[-1], "finishedAt": tx.now.isoformat(), "failure": stage.failure}
+            stage.attempts = [*stage.attempts[:-1], last]
+    run.updated_at = tx.now
+    tx.emit(
+        StageChanged(
+            run_id=run.id,
+            source_id=run.source_id,
+            workspace_id=run.workspace_id,
+            stage_id=stage.id,
+            key=stage.key,
+            before=before.value,
+            after=state.value,
+            failure=dict(failure) if failure else None,
+        )
+    )
+
+
+def tell_progress(tx: Tx, run: Run, stage: StageRun | None) -> None:
+    """What live readers see between the events: at most one a second for each stage."""
+    tx.progressed(
+        f"run:{run.id}",
+        "runs",
+        f"source:{run.source_id}",
+        f"workspace:{run.workspace_id}",
+        key=f"{run.id}:{stage.key if stage else ''}",
+        progress={
+            "run": run.id.hex,
+            "stage": stage.id.hex if stage else None,
+            "source": run.source_id.hex,
+            "workspace": run.workspace_id.hex,
+            "progress": run.progress,
+            "at": tx.now.isoformat(),
+        },
+    )
+
+
+async def cancel_open_run(tx: Tx, source: DataSource, *, reason: str) -> Run | None:
+    """Ends what is under way on a source: the catalog keeps what was written, and nothing is removed."""
+    run = await open_run(tx, source)
+    if run is not None:
+        await cancel(tx, await locked(tx, run.id), reason=reason)
+    return run
+
+
+async def cancel(tx: Tx, run: Run, *, reason: str) -> None:
+    await agents.cancel_tasks_of(tx, run_id=run.id)
+    job = tables.Job
+    await tx.session.execute(
+        update(job)
+        .where(job.subject_id == run.id, job.state.in_(LIVE_JOBS))
+        .values(state="CANCELLED", attempt=job.attempt + 1, finished_at=tx.now, updated_at=tx.now)
+    )
+    failure = {
+        "code": "CANCELLED", "message": reason, "hint": None, "retryable": True, "at": tx.now.isoformat(),
+    }  # fmt: skip
+    await move(tx, run, RunState.PARTIAL if wrote(run) else RunState.CANCELLED, failure=failure)
+
+
+def wrote(run: Run) -> bool:
+    return bool(run.summary.get("added") or run.summary.get("changed"))
+
+
+@command(needs=Permission.RUN_CONTROL)
+async def cancel_run(tx: Tx, *, run_id: UUID, reason: str | None = None) -> Run:
+    run = await tx.get(Run, run_id)
+    if run.state in ENDED:
+        raise ConflictError(
+            ErrorCode.WRONG_STATE,
+            f"This run has ended ({run.state.value.lower()}); there is nothing to cancel.",
+            current=("run", run.id),
+        )
+    await cancel(tx, run, reason=reason or "Somebody cancelled it.")
+    return run
+
+
+@command(needs=Permission.RUN_CONTROL)
+async def retry_run(tx: Tx, *, run_id: UUID) -> Run:
+    """A new run with the options of one that did not succeed; what that one wrote is found again and not doubled."""
+    run = await tx.get(Run, run_id)
+    if run.state not in ENDED or run.state is RunState.SUCCEEDED:
+        raise ConflictError(
+            ErrorCode.WRONG_STATE,
+            "Only a run that failed, was cancelled or is partial can be tried again.",
+            current=("run", run.id),
+        )
+    source = await tx.session.get_one(DataSource, run.source_id, with_for_update=True)
+    if source.state is SourceState.DECOMMISSIONED:
+        raise ConflictError(ErrorCode.WRONG_STATE, "Its source is decommissioned.", current=("run", run.id))
+    under_way = await open_run(tx, source)
+    return under_way or await begin(tx, source, mode=run.mode, options=run.options, retry_of=run)

@@ -1,0 +1,214 @@
+"""What a discovery's job does between the agent's tasks, and what it asks of the agent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from datawave.kit import breakers
+from datawave.kit.commands import PUBLIC, Tx, command
+from datawave.kit.jobs import Job
+from datawave.kit.work import on_death
+from domain import agents
+from domain.catalog import drift, ingest
+from domain.discovery.reports import MOST_ISSUES
+from domain.discovery.runs import (
+    ENDED,
+    DiscoverSource,
+    locked,
+    move,
+    move_stage,
+    stage_of,
+    wrote,
+)
+from domain.lineage.jobs import enqueue_parsing
+from domain.sources.states import active_reference
+from domain.sources.testing import breaker_name
+from models.agents import AgentCapability, AgentTask, TaskState
+from models.catalog import Asset, AssetState
+from models.discovery import DiscoveryMode, Run, RunState, ValidationIssue
+from models.sources import DataSource
+
+AGENT_WAIT = timedelta(seconds=60)
+
+
+@command(needs=PUBLIC, recorded=False)
+async def advance(tx: Tx, *, run_id: UUID, job_id: UUID) -> bool:
+    """Does what is next; True while an agent has to do something first (the job then rests)."""
+    run = await locked(tx, run_id)
+    if run.state in ENDED:
+        return False
+    source = await tx.session.get_one(DataSource, run.source_id, with_for_update=True)
+    if run.state is RunState.QUEUED:
+        await move(tx, run, RunState.RUNNING)
+    discover, sample = await stage_of(tx, run, "discover"), await stage_of(tx, run, "sample")
+    assert discover is not None
+    if discover.state is not RunState.SUCCEEDED:
+        await _offer_discover(tx, run, source, discover.id, job_id)
+        return True
+    validate = await stage_of(tx, run, "validate")
+    if validate is not None and validate.state is not RunState.SUCCEEDED:
+        await _validate(tx, run, source)
+    if (
+        sample is not None
+        and sample.state is not RunState.SUCCEEDED
+        and await _offer_sample(tx, run, source, sample.id, job_id)
+    ):
+        return True
+    for key in ("sample", "classify"):
+        await move_stage(tx, run, await stage_of(tx, run, key), RunState.SUCCEEDED)
+    await move(tx, run, RunState.SUCCEEDED)
+    return False
+
+
+async def _offer_discover(tx: Tx, run: Run, source: DataSource, stage_id: UUID, job_id: UUID) -> None:
+    """The breaker of the source stands before the agent is asked."""
+    breaker = await breakers.of(tx.session, breaker_name(source), subject=("source", source.id))
+    for event in breakers.admit(breaker, tx.now):
+        tx.emit(event)
+    await _offer(
+        tx,
+        run,
+        source,
+        kind=AgentCapability.DISCOVER,
+        stage_id=stage_id,
+        job_id=job_id,
+        more={
+            "include": run.options.get("include", []),
+            "trustDigests": run.mode is not DiscoveryMode.FULL,
+            "known": await ingest.known(tx.session, source.id),
+        },
+    )
+
+
+async def _offer_sample(tx: Tx, run: Run, source: DataSource, stage_id: UUID, job_id: UUID) -> bool:
+    targets = await ingest.sample_targets(tx.session, source, run.mode is not DiscoveryMode.FULL)
+    if not targets:
+        return False
+    await _offer(
+        tx,
+        run,
+        source,
+        kind=AgentCapability.SAMPLE,
+        stage_id=stage_id,
+        job_id=job_id,
+        more={"datasets": [list(path) for path in targets], "classify": bool(run.options.get("classify"))},
+    )
+    return True
+
+
+async def _offer(
+    tx: Tx,
+    run: Run,
+    source: DataSource,
+    *,
+    kind: AgentCapability,
+    stage_id: UUID,
+    job_id: UUID,
+    more: dict[str, Any],
+) -> None:
+    """One task at a time: a job that was taken up again finds the task of its former attempt still open."""
+    open_task = await tx.session.scalar(
+        select(AgentTask.id).where(
+            AgentTask.run_id == run.id,
+            AgentTask.kind == kind,
+            AgentTask.state.in_([TaskState.OFFERED, TaskState.CLAIMED, TaskState.RUNNING]),
+        )
+    )
+    wanted = run.options.get("agentId")
+    if open_task is None:
+        await agents.offer_task(
+            tx,
+            kind=kind,
+            source=source,
+            workspace_id=run.workspace_id,
+            run_id=run.id,
+            stage_id=stage_id,
+            job_id=job_id,
+            instructions={"connector": source.kind, "config": source.config, **more},
+            secret_reference=active_reference(source),
+            wanted_agent_id=UUID(wanted) if wanted else None,
+            claim_within=AGENT_WAIT,
+        )
+    await agents.job_waits(tx, job_id)
+
+
+async def _validate(tx: Tx, run: Run, source: DataSource) -> None:
+    """Holds what was written against the source's own counts, settles drift, and has views parsed."""
+    stage = await stage_of(tx, run, "validate")
+    await move_stage(tx, run, stage, RunState.RUNNING)
+    discover = await stage_of(tx, run, "discover")
+    counted: dict[str, Any] = (discover.results.get("counts") or {}) if discover else {}
+    written = await ingest.counts(tx.session, source.id)
+    differing = 0
+    if not run.options.get("include"):
+        for count in counted.values():
+            have = written.get(tuple(count["path"]), (0, 0))
+            if have != (count["datasets"], count["columns"]):
+                differing += 1
+                tx.session.add(_differs(run, source, count, have))
+    unread = await _note_unreadable(tx, run, source)
+    drifted = await drift.finish(tx, source, run, whole=bool(discover and discover.results.get("complete")))
+    if drifted is not None:
+        run.summary = {**run.summary, "drift": True}
+    run.summary = {**run.summary, "differing": differing, "unreadable": unread}
+    if run.summary.get("added") or run.summary.get("changed") or run.summary.get("removed"):
+        enqueue_parsing(tx, source=source, run=run)
+    if stage is not None:
+        stage.results = {"containers": len(counted), "differing": differing}
+    await move_stage(tx, run, stage, RunState.SUCCEEDED)
+
+
+async def _note_unreadable(tx: Tx, run: Run, source: DataSource) -> int:
+    """Tables that the login sees and may not read: known by name and columns, never sampled."""
+    unread = await tx.session.execute(
+        select(Asset.id, Asset.qualified_name)
+        .where(
+            Asset.source_id == source.id,
+            Asset.state == AssetState.ACTIVE,
+            Asset.attributes["readable"].as_string() == "false",
+        )
+        .order_by(Asset.qualified_name)
+        .limit(MOST_ISSUES)
+    )
+    issues = [
+        ValidationIssue(
+            run_id=run.id,
+            source_id=source.id,
+            asset_id=row.id,
+            severity="LOW",
+            code="NOT_READABLE",
+            message="The login may not read this table: its rows were not looked at, and nothing in it was"
+            " classified. Grant the login SELECT on it, or leave the table out of the source.",
+            qualified_name=row.qualified_name,
+        )
+        for row in unread
+    ]
+    tx.session.add_all(issues)
+    return len(issues)
+
+
+def _differs(run: Run, source: DataSource, count: dict[str, Any], have: tuple[int, int]) -> ValidationIssue:
+    where = ".".join([source.key, *count["path"]])
+    return ValidationIssue(
+        run_id=run.id,
+        source_id=source.id,
+        severity="MEDIUM",
+        code="COUNT_DIFFERS",
+        message=f"The source counts {count['datasets']} datasets with {count['columns']} columns in {where}; the catalog has"
+        f" {have[0]} with {have[1]}. The source may have changed while it was read: discover it again.",
+        qualified_name=where,
+    )
+
+
+@on_death(DiscoverSource)
+async def discovery_died(tx: Tx, job: Job, failure: dict[str, Any]) -> None:
+    """A run whose job is dead has failed; what it wrote stays, and nothing is removed."""
+    assert isinstance(job, DiscoverSource)
+    run = await locked(tx, job.run_id)
+    if run.state not in ENDED:
+        await agents.cancel_tasks_of(tx, run_id=run.id)
+        await move(tx, run, RunState.PARTIAL if wrote(run) else RunState.FAILED, failure=failure)

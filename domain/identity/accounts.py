@@ -1,0 +1,96 @@
+"""People and programs: accounts made, passwords set for others."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+
+from auth.permissions import Permission
+from auth.tokens import digest, new_opaque
+from datawave.kit.commands import Shown, Tx, command, result
+from datawave.kit.errors import ErrorCode, InputError
+from datawave.kit.secrets import Secret
+from domain.identity.events import PasswordSet, ServiceAccountCreated, UserAdded
+from domain.identity.grants import give_everywhere
+from domain.identity.sessions import end_sessions, folded
+from domain.workspaces import checked_name
+from models.identity import AuthSession, ServiceAccount, User, UserState
+
+
+@command(needs=Permission.USER_CREATE)
+async def add_user(
+    tx: Tx,
+    *,
+    email: str,
+    display_name: str | None = None,
+    password_hash: Secret | None = None,
+    role_ids: Sequence[UUID] = (),
+) -> User:
+    """Adds a person; without a password they are invited."""
+    email = checked_email(email)
+    if await tx.session.scalar(select(User.id).where(User.email == email)) is not None:
+        raise InputError(ErrorCode.ALREADY_EXISTS, f"{email} has an account already.", path=["email"])
+    user = await tx.add(
+        User(
+            email=email,
+            display_name=checked_name(display_name or email.partition("@")[0], path="displayName"),
+            state=UserState.ACTIVE if password_hash else UserState.INVITED,
+            password_hash=password_hash.reveal() if password_hash else None,
+        )
+    )
+    tx.emit(UserAdded(user_id=user.id))
+    await give_everywhere(tx, "user", user.id, role_ids)
+    return user
+
+
+@command(needs=Permission.USER_UPDATE)
+async def reset_password(tx: Tx, *, user_id: UUID, password_hash: Secret) -> User:
+    """Gives a person who is locked out a new password, and ends their sessions."""
+    user = await tx.get(User, user_id)
+    user.password_hash = password_hash.reveal()
+    user.version += 1
+    if user.state is UserState.INVITED:
+        user.state = UserState.ACTIVE
+    await end_sessions(tx, AuthSession.actor_id == user.id, reason="password set")
+    tx.emit(PasswordSet(user_id=user.id))
+    return user
+
+
+def checked_email(email: str) -> str:
+    email = folded(email)
+    name, _, domain = email.partition("@")
+    odd = any(c.isspace() or ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in email)
+    if not name or not domain or "@" in domain or len(email) > 320 or odd:
+        raise InputError(
+            ErrorCode.INVALID, "This is not an e-mail address.", path=["email"], expected="name@domain"
+        )
+    return email
+
+
+@result
+@dataclass(frozen=True, kw_only=True)
+class NewServiceAccount:
+    account: ServiceAccount
+    client_secret: Shown
+
+
+@command(needs=Permission.USER_CREATE)
+async def create_service_account(
+    tx: Tx, *, display_name: str, role_ids: Sequence[UUID] = ()
+) -> NewServiceAccount:
+    """Makes an account for a program, with its client credentials; the secret is shown once."""
+    client_secret = new_opaque()
+    account = await tx.add(
+        ServiceAccount(
+            display_name=checked_name(display_name, path="displayName"),
+            client_id=f"dw-{secrets.token_hex(12)}",
+            secret_hash=digest(client_secret),
+        )
+    )
+    tx.emit(ServiceAccountCreated(service_id=account.id))
+    await give_everywhere(tx, "service", account.id, role_ids)
+    return NewServiceAccount(account=account, client_secret=Shown(value=client_secret))

@@ -1,0 +1,107 @@
+"""What happens to people, programs, roles and sessions. The topic `access` is heard by the gate of every
+process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from datawave.kit.events import Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserAdded(Event):
+    """A person was added."""
+
+    topics = ("users", "actor:{user_id}")
+    subject = ("user", "user_id")
+    user_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordSet(Event):
+    """Somebody has a new password."""
+
+    topics = ("users", "actor:{user_id}")
+    subject = ("user", "user_id")
+    user_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceAccountCreated(Event):
+    """An account for a program was made."""
+
+    topics = ("users", "actor:{service_id}")
+    subject = ("service", "service_id")
+    service_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionStarted(Event):
+    """Somebody signed in."""
+
+    topics = ("actor:{owner_id}",)
+    subject = ("session", "session_id")
+    session_id: UUID
+    owner_id: UUID
+    method: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionsEnded(Event):
+    """Sessions ended: signed out, revoked, or a refresh token was used twice."""
+
+    topics = ("access", "actor:{owner_id}")
+    session_ids: Sequence[UUID]
+    owner_id: UUID
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleSaved(Event):
+    """A role was made or changed."""
+
+    topics = ("access", "roles")
+    subject = ("role", "role_id")
+    role_id: UUID
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleRemoved(Event):
+    """A role that nobody holds was deleted."""
+
+    topics = ("access", "roles")
+    subject = ("role", "role_id")
+    role_id: UUID
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleGranted(Event):
+    """A role was given: everywhere, in a workspace, or on a source."""
+
+    topics = ("access", "actor:{actor_id}", "workspace:{workspace_id}", "source:{source_id}")
+    subject = ("grant", "grant_id")
+    grant_id: UUID
+    actor_id: UUID
+    role_id: UUID
+    workspace_id: UUID | None
+    source_id: UUID | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrantRevoked(Event):
+    """A role was taken away."""
+
+    topics = ("access", "actor:{actor_id}", "workspace:{workspace_id}", "source:{source_id}")
+    subject = ("grant", "grant_id")
+    grant_id: UUID
+    actor_id: UUID
+    role_id: UUID
+    workspace_id: UUID | None
+    source_id: UUID | None
+    expired: bool = False

@@ -1,0 +1,183 @@
+"""What was done and tried; taken back and done again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import strawberry
+from sqlalchemy import func, select
+from strawberry.scalars import ID
+
+from auth.permissions import Permission
+from datawave.kit import tables
+from datawave.kit.access import visible
+from datawave.kit.commands import COMMANDS, PUBLIC, SIGNED_IN
+from datawave.kit.errors import ErrorCode, InputError
+from datawave.kit.events import Logged
+from datawave.kit.ids import key_of, taken_apart
+from datawave.kit.pages import Asked, Key, page_of
+from domain import audit, undo
+from schema.audit import (
+    AuditEntry,
+    AuditFilter,
+    AuditRecorded,
+    AuditVerification,
+    Command,
+    CommandPayload,
+    ReverseInput,
+)
+from schema.context import Context, Info
+from schema.directives import DeliveryMode
+from schema.fields import mutation, query, subscription
+from schema.identity import gate_of
+from schema.operations import Job
+from schema.scalars import Cursor
+from schema.shapes import Connection, TimeRangeInput, connection, given
+
+NEWEST = [Key(tables.Command.id, descending=True)]
+IN_ORDER = [Key(tables.AuditEntry.sequence)]
+DEFAULT = 50
+
+
+@strawberry.type
+class Queries:
+    @query(
+        needs=Permission.EVENT_READ,
+        description="Commands, newest first; `reversibleOnly` is what the viewer could undo.",
+    )
+    async def commands(
+        self,
+        info: Info,
+        actor_id: ID | None = strawberry.UNSET,
+        subject_id: ID | None = strawberry.UNSET,
+        reversible_only: bool = False,
+        first: int | None = DEFAULT,
+        after: Cursor | None = strawberry.UNSET,
+    ) -> Connection[Command]:
+        row = tables.Command
+        found = select(row).where(visible(row, info.context.viewer))
+        if actor := given(actor_id):
+            found = found.where(row.actor_id == _key(actor, "actorId"))
+        if subject := given(subject_id):
+            found = found.where(row.subject_ids.contains([_key(subject, "subjectId")]))
+        if reversible_only:
+            names = _names_within_reach(info.context)
+            # None is kept as JSON's null, which is not SQL's.
+            kept = func.jsonb_typeof(row.inverse) == "object"
+            found = found.where(kept, row.undone_by.is_(None), row.name.in_(names))
+        page = await page_of(info.context.db, found, NEWEST, Asked(first=first, after=given(after)))
+        return connection(page, Command.of)
+
+    @query(needs=Permission.AUDIT_READ, description="The audit trail, in its order.")
+    async def audit_entries(
+        self,
+        info: Info,
+        filter: AuditFilter | None = strawberry.UNSET,
+        first: int | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+        last: int | None = strawberry.UNSET,
+        before: Cursor | None = strawberry.UNSET,
+    ) -> Connection[AuditEntry]:
+        asked = Asked(first=given(first), after=given(after), last=given(last), before=given(before))
+        if asked.first is None and asked.after is None and asked.last is None:
+            asked = Asked(last=DEFAULT, before=asked.before)
+        row = tables.AuditEntry
+        found = select(row).where(row.sequence.is_not(None), visible(row, info.context.viewer))
+        wanted = given(filter)
+        if wanted is not None:
+            found = found.where(*wanted.wanted().conditions())
+        page = await page_of(info.context.db, found, IN_ORDER, asked)
+        return connection(page, AuditEntry.of)
+
+    @query(needs=Permission.AUDIT_READ, description="Walks the audit chain.", cost=100)
+    async def audit_verification(
+        self, info: Info, range: TimeRangeInput | None = strawberry.UNSET
+    ) -> AuditVerification:
+        span = given(range)
+        found = await audit.verification(
+            info.context.platform.database,
+            since=given(span.from_) if span else None,
+            until=given(span.to) if span else None,
+        )
+        return AuditVerification.of(found)
+
+
+def _key(text: str, name: str) -> Any:
+    parts = taken_apart(text)
+    if parts is None:
+        raise InputError(
+            ErrorCode.INVALID,
+            "This is not an id; ids come from the API and are passed on unchanged.",
+            path=[name],
+        )
+    return parts[1]
+
+
+def _names_within_reach(context: Context) -> list[str]:
+    """Commands that the viewer may take back somewhere; on which thing is asked when it is done."""
+    rights = context.viewer.rights
+    if not rights.anywhere(Permission.COMMAND_UNDO):
+        return []
+    return [
+        name
+        for name, each in COMMANDS.items()
+        if name != undo.UNDO and (each.needs in (PUBLIC, SIGNED_IN) or rights.anywhere(each.needs))
+    ]
+
+
+@strawberry.type
+class Mutations:
+    @mutation(
+        runs=undo.undo_command,
+        description="Take a command back; needs the permission of the command itself as well.",
+    )
+    async def undo_command(self, info: Info, input: ReverseInput) -> CommandPayload:
+        await info.context.run(undo.undo_command, idempotency_key=input.idempotency_key, **_what(input))
+        return await _reversed(info)
+
+    @mutation(runs=undo.redo_command, description="Do again a command that was taken back.")
+    async def redo_command(self, info: Info, input: ReverseInput) -> CommandPayload:
+        await info.context.run(undo.redo_command, idempotency_key=input.idempotency_key, **_what(input))
+        return await _reversed(info)
+
+
+def _what(input: ReverseInput) -> dict[str, Any]:
+    key = key_of("command", input.command_id, path=["commandId"])
+    return {"command_id": key, "reason": given(input.reason)}
+
+
+async def _reversed(info: Info) -> CommandPayload:
+    """The command that has just been carried out, and the first work it began."""
+    context = info.context
+    await gate_of(info).actors.refresh()
+    command = await context.db.scalar(select(tables.Command).where(tables.Command.id == context.tracking_id))
+    began = select(tables.Job).where(tables.Job.command_id == context.tracking_id).order_by(tables.Job.id)
+    job = await context.db.scalar(began.limit(1))
+    return CommandPayload(command=Command.of_maybe(command), job=Job.of_maybe(job))
+
+
+@strawberry.type
+class Subscriptions:
+    @subscription(
+        needs=Permission.AUDIT_READ,
+        delivery=DeliveryMode.EVERY,
+        description="The audit trail: a message for each batch that was sealed, with the entries that match.",
+    )
+    async def audit_recorded(
+        self,
+        info: Info,
+        filter: AuditFilter | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+    ) -> AsyncIterator[AuditRecorded]:
+        context, chosen = info.context, given(filter)
+        wanted = chosen.wanted() if chosen is not None else audit.Wanted()
+        async for event in context.follow(audit.AUDIT, given(after), wanted=_is_sealing):
+            first, last = event.data["first"], event.data["last"]
+            entries = await audit.sealed_between(context.db, first, last, wanted)
+            if entries:
+                yield AuditRecorded.of(event, entries=[AuditEntry.of(each) for each in entries])
+
+
+def _is_sealing(event: Logged) -> bool:
+    return event.type == "AuditSealed"

@@ -1,0 +1,176 @@
+"""The roots of the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+from sqlalchemy import func, select
+from strawberry.scalars import ID
+
+from auth.permissions import Permission
+from datawave.kit.access import visible
+from datawave.kit.database import Db
+from datawave.kit.events import Logged
+from datawave.kit.history import as_of as as_of_time
+from datawave.kit.ids import key_of, keys_of
+from datawave.kit.pages import Asked, Key, page_of
+from domain.catalog import edits, reads
+from domain.catalog import tags as tagging
+from models import catalog as rows
+from models import sources as source_rows
+from schema.catalog import Asset, Tag, page_of_assets
+from schema.catalog_edits import AssetsPayload, SaveTagInput, TagPayload, UpdateAssetsInput
+from schema.catalog_events import TYPES, CatalogEvent
+from schema.catalog_filters import AssetFilter, AssetOrder
+from schema.context import Info
+from schema.directives import DeliveryMode
+from schema.drift import SchemaDiff, diff_between
+from schema.fields import mutation, query, subscription
+from schema.scalars import Cursor
+from schema.shapes import Connection, connection, given
+
+
+@strawberry.type
+class Queries:
+    @query(needs=Permission.ASSET_READ, description="One asset by its qualified name, now or as of a time.")
+    async def asset(
+        self, info: Info, qualified_name: str, as_of: datetime | None = strawberry.UNSET
+    ) -> Asset | None:
+        at = given(as_of)
+        asset = as_of_time(rows.Asset, at)
+        found = select(asset).where(
+            asset.qualified_name == qualified_name, visible(asset, info.context.viewer)
+        )
+        row = await info.context.db.scalar(found)
+        return Asset.of(row, at) if row is not None else None
+
+    @query(needs=Permission.ASSET_READ, description="Assets by properties, now or as of a time.", cost=2)
+    async def assets(
+        self,
+        info: Info,
+        filter: AssetFilter | None = strawberry.UNSET,
+        order_by: AssetOrder | None = AssetOrder.NAME,
+        as_of: datetime | None = strawberry.UNSET,
+        first: int | None = 50,
+        after: Cursor | None = strawberry.UNSET,
+    ) -> Connection[Asset]:
+        wanted = given(filter)
+        return await page_of_assets(
+            info,
+            wanted.wanted() if wanted is not None else reads.ANY,
+            at=given(as_of),
+            first=first,
+            after=given(after),
+            by_change=order_by is AssetOrder.CHANGED_AT,
+        )
+
+    @query(needs=Permission.ASSET_READ, description="What differs in a source between two times.", cost=20)
+    async def schema_diff(
+        self,
+        info: Info,
+        data_source_id: ID,
+        from_: Annotated[datetime, strawberry.argument(name="from")],
+        to: datetime | None = strawberry.UNSET,
+    ) -> SchemaDiff:
+        source = await info.context.see(source_rows.DataSource, data_source_id, path=["dataSourceId"])
+        now = await info.context.db.scalar(select(func.datawave_now()))
+        return await diff_between(info, source.id, from_, given(to), now)
+
+    @query(needs=Permission.ASSET_READ, description="Tags, by name.")
+    async def tags(
+        self,
+        info: Info,
+        search: str | None = strawberry.UNSET,
+        first: int | None = 50,
+        after: Cursor | None = strawberry.UNSET,
+    ) -> Connection[Tag]:
+        found = select(rows.Tag).where(visible(rows.Tag, info.context.viewer))
+        if words := given(search):
+            found = found.where(rows.Tag.name.ilike(reads.like(words), escape="\\"))
+        order = [Key(rows.Tag.name), Key(rows.Tag.id)]
+        asked = Asked(first=first, after=given(after)).checked()
+        return connection(await page_of(info.context.db, found, order, asked), Tag.of)
+
+
+@strawberry.type
+class Mutations:
+    @mutation(runs=edits.update_assets, description="Change assets: description, tags, owners, deprecation.")
+    async def update_assets(self, info: Info, input: UpdateAssetsInput) -> AssetsPayload:
+        found = await info.context.run(
+            edits.update_assets,
+            idempotency_key=input.idempotency_key,
+            asset_ids=keys_of("asset", input.ids),
+            edit=input.edit(),
+            version=given(input.version),
+        )
+        return AssetsPayload(assets=[Asset.of(row) for row in found])
+
+    @mutation(runs=tagging.save_tag, description="Make or change a tag.")
+    async def save_tag(self, info: Info, input: SaveTagInput) -> TagPayload:
+        tag = await info.context.run(
+            tagging.save_tag,
+            idempotency_key=input.idempotency_key,
+            tag_id=key_of("tag", input.id) if input.id else None,
+            name=input.name,
+            description=given(input.description),
+            color=given(input.color),
+        )
+        return TagPayload(tag=Tag.of(tag))
+
+
+@strawberry.type
+class Subscriptions:
+    @subscription(
+        needs=Permission.ASSET_READ,
+        delivery=DeliveryMode.EVERY,
+        description="The catalog: one asset and what is under it, one source, or all that match. Events of"
+        " many assets at"
+        " once are told by their source and workspace; the filter's other parts are asked of single assets.",
+    )
+    async def catalog_changed(
+        self,
+        info: Info,
+        filter: AssetFilter | None = strawberry.UNSET,
+        after: Cursor | None = strawberry.UNSET,
+    ) -> AsyncIterator[CatalogEvent]:
+        context, asked = info.context, given(filter)
+        wanted = asked.wanted() if asked is not None else reads.ANY
+        sources = await _sources(context.db, wanted)
+
+        def concerns(event: Logged) -> bool:
+            return (
+                event.type in TYPES
+                and context.may_see_event(event, Permission.ASSET_READ)
+                and (sources is None or event.source_id in sources)
+                and (wanted.workspace_id is None or event.workspace_id == wanted.workspace_id)
+            )
+
+        async def sees(event: Logged) -> bool:
+            key = event.key("asset_id") if event.type == "AssetChanged" else None
+            return key is None or await _matches(context.db, wanted, key)
+
+        topic = f"source:{next(iter(sources))}" if sources is not None and len(sources) == 1 else "catalog"
+        async for event in context.follow(topic, given(after), wanted=concerns, sees=sees):
+            yield TYPES[event.type].of(event)
+
+
+async def _sources(db: Db, wanted: reads.Wanted) -> frozenset[object] | None:
+    """The sources whose events can matter; None is any."""
+    if wanted.under_id is not None:
+        row = await db.scalar(
+            select(rows.Asset).where(rows.Asset.id == wanted.under_id, visible(rows.Asset, db.viewer))
+        )
+        return frozenset([row.source_id]) if row is not None else frozenset()
+    return frozenset(wanted.source_ids) if wanted.source_ids is not None else None
+
+
+async def _matches(db: Db, wanted: reads.Wanted, key: object) -> bool:
+    """Whether a single asset is meant by the filter: itself, or what is under the asset that is named."""
+    if wanted == reads.ANY or key == wanted.under_id:
+        return True
+    states = [rows.Asset.state.in_(wanted.states)] if wanted.states else []
+    where = [rows.Asset.id == key, *states, *reads.conditions(rows.Asset, db.viewer, wanted)]
+    return await db.scalar(select(rows.Asset.id).where(*where)) is not None

@@ -1,0 +1,255 @@
+"""Jobs in people's hands, how the platform is, what it is set to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+from typing import Any
+from uuid import UUID
+
+import strawberry
+from sqlalchemy import or_, select
+from strawberry.scalars import ID
+
+from auth.permissions import Permission
+from datawave.kit import tables
+from datawave.kit.access import visible
+from datawave.kit.commands import PUBLIC, SIGNED_IN
+from datawave.kit.errors import ErrorCode, InputError, not_found
+from datawave.kit.events import Logged
+from datawave.kit.ids import key_of, keys_of, taken_apart
+from datawave.kit.jobs import queue_name
+from datawave.kit.pages import Asked, Key, page_of
+from domain import operations
+from schema.context import Context, Info
+from schema.directives import DeliveryMode
+from schema.fields import mutation, query, subscription
+from schema.operations import (
+    CircuitBreaker,
+    Configuration,
+    DeadLetter,
+    DeadLettersPayload,
+    Job,
+    JobPayload,
+    JobProgressed,
+    PlatformHealth,
+    ResolveDeadLettersInput,
+)
+from schema.scalars import Cursor
+from schema.shapes import Connection, NodeInput, ReasonInput, connection, given
+
+NEWEST_JOBS = [Key(tables.Job.id, descending=True)]
+NEWEST_LETTERS = [Key(tables.DeadLetter.id, descending=True)]
+BREAKERS_BY_NAME = [Key(tables.CircuitBreaker.name), Key(tables.CircuitBreaker.id)]
+
+
+def examiner_of(context: Context) -> operations.Examiner:
+    """One a process, made when it is first asked for."""
+    extras = context.platform.extras
+    if "examiner" not in extras:
+        core = extras["core"]
+        extras["examiner"] = operations.Examiner(
+            core.database, core.valkey, core.keyring, queue=queue_name(core.prefix)
+        )
+    return extras["examiner"]
+
+
+@strawberry.type
+class Queries:
+    @query(needs=Permission.JOB_READ, description="Jobs, newest first.")
+    async def jobs(
+        self,
+        info: Info,
+        states: list[tables.JobState] | None = strawberry.UNSET,
+        kinds: list[str] | None = strawberry.UNSET,
+        tracking_id: ID | None = strawberry.UNSET,
+        subject_id: ID | None = strawberry.UNSET,
+        first: int | None = 50,
+        after: Cursor | None = strawberry.UNSET,
+    ) -> Connection[Job]:
+        row = tables.Job
+        found = select(row).where(visible(row, info.context.viewer))
+        if wanted := given(states):
+            found = found.where(row.state.in_(wanted))
+        if named := given(kinds):
+            found = found.where(row.kind.in_(named))
+        if tracking := given(tracking_id):
+            word, key = _tracked(tracking)
+            found = found.where((row.id if word == "job" else row.command_id) == key)
+        if subject := given(subject_id):
+            found = found.where(row.subject_id == _key(subject, "subjectId"))
+        page = await page_of(info.context.db, found, NEWEST_JOBS, Asked(first=first, after=given(after)))
+        return connection(page, Job.of)
+
+    @query(needs=Permission.JOB_READ, description="Jobs that have used their tries, newest first.")
+    async def dead_letters(
+        self,
+        info: Info,
+        unresolved_only: bool = True,
+        first: int | None = 50,
+        after: Cursor | None = strawberry.UNSET,
+    ) -> Connection[DeadLetter]:
+        row = tables.DeadLetter
+        found = select(row).where(visible(row, info.context.viewer))
+        if unresolved_only:
+            found = found.where(row.resolution.is_(None))
+        page = await page_of(info.context.db, found, NEWEST_LETTERS, Asked(first=first, after=given(after)))
+        return connection(page, DeadLetter.of)
+
+    @query(needs=Permission.MONITORING_READ, description="Guards before everything outside, by name.")
+    async def circuit_breakers(
+        self,
+        info: Info,
+        states: list[tables.BreakerState] | None = strawberry.UNSET,
+        first: int | None = 50,
+        after: Cursor | None = strawberry.UNSET,
+    ) -> Connection[CircuitBreaker]:
+        row = tables.CircuitBreaker
+        found = select(row).where(visible(row, info.context.viewer))
+        if wanted := given(states):
+            found = found.where(row.state.in_(wanted))
+        page = await page_of(info.context.db, found, BREAKERS_BY_NAME, Asked(first=first, after=given(after)))
+        return connection(page, CircuitBreaker.of)
+
+    @query(
+        needs=PUBLIC,
+        description="How the platform is; without signing in only `state` and `version` answer.",
+    )
+    async def health(self, info: Info) -> PlatformHealth:
+        examiner = examiner_of(info.context)
+        found = await examiner.health()
+        began = info.context.platform.extras.get("started_at") or examiner.started_at
+        return PlatformHealth(state=found.state, version=version("datawave"), found=found, began=began)
+
+    @query(needs=Permission.SETTINGS_READ, description="Settings in force.")
+    async def configuration(self, info: Info) -> Configuration:
+        extras = info.context.platform.extras
+        return Configuration(profile=extras.get("profile", "test"), rows=list(extras.get("settings", ())))
+
+
+def _key(text: str, name: str) -> UUID:
+    parts = taken_apart(text)
+    if parts is None:
+        raise InputError(
+            ErrorCode.INVALID,
+            "This is not an id; ids come from the API and are passed on unchanged.",
+            path=[name],
+        )
+    return parts[1]
+
+
+def _tracked(text: str) -> tuple[str, UUID]:
+    parts = taken_apart(text)
+    if parts is None or parts[0] not in ("command", "job"):
+        raise InputError(
+            ErrorCode.INVALID,
+            "There is nothing to follow: give the `trackingId` of a mutation that was carried out,"
+            " or a job's id.",
+            path=["trackingId"],
+            expected="command_… or job_…",
+        )
+    return parts
+
+
+@strawberry.type
+class Mutations:
+    @mutation(runs=operations.cancel_job, description="Cancel a job.")
+    async def cancel_job(self, info: Info, input: NodeInput) -> JobPayload:
+        job = await info.context.run(
+            operations.cancel_job,
+            idempotency_key=input.idempotency_key,
+            job_id=key_of("job", input.id),
+            reason=given(input.reason),
+        )
+        return JobPayload(job=Job.of(job))
+
+    @mutation(
+        runs=operations.resolve_dead_letters,
+        description="Put dead letters back in their queue, or throw them away.",
+    )
+    async def resolve_dead_letters(self, info: Info, input: ResolveDeadLettersInput) -> DeadLettersPayload:
+        done = await info.context.run(
+            operations.resolve_dead_letters,
+            idempotency_key=input.idempotency_key,
+            letter_ids=keys_of("letter", input.ids),
+            resolution=input.resolution,
+            reason=given(input.reason),
+        )
+        return DeadLettersPayload(
+            dead_letters=[DeadLetter.of(each) for each in done.letters],
+            jobs=[Job.of(each) for each in done.jobs],
+        )
+
+    @mutation(
+        runs=operations.rotate_vault_key,
+        description="Make a new data key and seal everything in the vault anew with it.",
+    )
+    async def rotate_vault_key(self, info: Info, input: ReasonInput) -> JobPayload:
+        job = await info.context.run(
+            operations.rotate_vault_key, idempotency_key=input.idempotency_key, reason=given(input.reason)
+        )
+        return JobPayload(job=Job.of(job))
+
+
+@strawberry.type
+class Subscriptions:
+    @subscription(
+        needs=SIGNED_IN,
+        delivery=DeliveryMode.LATEST,
+        description="One job, or all jobs of one mutation.",
+    )
+    async def job_progressed(
+        self, info: Info, tracking_id: ID, after: Cursor | None = strawberry.UNSET
+    ) -> AsyncIterator[JobProgressed]:
+        context = info.context
+        word, key = _tracked(tracking_id)
+        await _see(context, word, key)
+        topic = f"job:{key}" if word == "job" else f"tracking:{key}"
+
+        def wanted(event: Logged) -> bool:
+            return event.type == "JobChanged" and _may_see(context, event)
+
+        async for event in context.follow(topic, given(after), wanted=wanted, progress=_further):
+            job = await context.node("job", event.subject_id) if event.subject_id else None
+            if job is not None:
+                yield JobProgressed.of(event, job=job)
+
+
+async def _see(context: Context, word: str, key: UUID) -> None:
+    """NOT_FOUND unless the viewer may see the job, or the command or one of its jobs."""
+    job, command = tables.Job, tables.Command
+    may_job = select(job.id).where(
+        (job.id if word == "job" else job.command_id) == key, visible(job, context.viewer)
+    )
+    may_command = select(command.id).where(command.id == key, visible(command, context.viewer))
+    found = await context.db.scalar(select(or_(may_job.exists(), may_command.exists())))
+    if not found:
+        raise not_found(word, path=["trackingId"])
+
+
+def _may_see(context: Context, event: Logged) -> bool:
+    return event.actor_id == context.viewer.actor_id or context.may_see_event(event, Permission.JOB_READ)
+
+
+def _further(progress: dict[str, Any]) -> Logged | None:
+    """Progress of a job, which is told and not kept, in the shape of an event without a place."""
+    from datetime import datetime
+
+    if "job_id" not in progress:
+        return None
+    return Logged(
+        id=UUID(progress["job_id"]),
+        position=0,
+        type="JobProgress",
+        schema_version=1,
+        at=datetime.fromisoformat(progress["at"]),
+        actor_id=None,
+        actor_word=None,
+        command_id=None,
+        subject_word="job",
+        subject_id=UUID(progress["job_id"]),
+        workspace_id=None,
+        source_id=None,
+        correlation_id=None,
+        data=progress,
+    )

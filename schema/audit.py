@@ -1,0 +1,227 @@
+"""Commands and the audit trail in the API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import strawberry
+from sqlalchemy import select
+from strawberry.scalars import ID
+
+from datawave.kit import log, tables
+from datawave.kit.access import visible
+from datawave.kit.cursors import log_cursor, log_position
+from datawave.kit.events import from_row
+from datawave.kit.ids import global_id, taken_apart
+from datawave.kit.pages import Asked, Page
+from domain import audit
+from domain.undo import UNDO
+from resolvers.loaders import audit as loaders
+from schema.context import Context, Info
+from schema.fields import actor as acting
+from schema.fields import one
+from schema.rows import FromRow
+from schema.scalars import JSON, BigInt, Cursor
+from schema.shapes import (
+    Actor,
+    Connection,
+    FieldChange,
+    Node,
+    Payload,
+    TimeRangeInput,
+    connection,
+    given,
+)
+from schema.streams import FromLogged, StreamEvent
+
+if TYPE_CHECKING:
+    from schema.events import Event
+    from schema.operations import Job
+
+strawberry.enum(tables.Outcome, name="AuditOutcome", description="How it went.")
+
+
+@strawberry.type(description="One mutation as it was carried out; its id is the `trackingId`.")
+class Command(FromRow, Node, shows=tables.Command):
+    name: str
+    at: datetime
+    erased_at: datetime | None
+    actor: Actor | None = acting("actor")
+    undone_by: Command | None = one("undone_by", tables.Command)
+    undoes: Command | None = one("undoes", tables.Command)
+
+    @strawberry.field(description="As it was given, without secrets; null once erased.")
+    def input(self) -> JSON | None:
+        return JSON(self.row.input) if self.row.input is not None else None
+
+    @strawberry.field
+    def changes(self) -> list[FieldChange]:
+        return FieldChange.all_of(self.row.changes)
+
+    @strawberry.field(description="What it changed, as far as the viewer may see it.")
+    async def subjects(self, info: Info) -> list[Node]:
+        found = [await info.context.by_id(f"{word}_{key}") for word, key, _ in self.row.subjects]
+        return [each for each in found if each is not None]
+
+    @strawberry.field(description="What it made happen, in order.")
+    async def events(
+        self, info: Info, first: int | None = 50, after: Cursor | None = strawberry.UNSET
+    ) -> Connection[Event]:
+        from schema.events import Event
+
+        asked = Asked(first=first, after=given(after)).checked()
+        return connection(await _events_of(info.context, self.row, asked), Event.of)
+
+    @strawberry.field
+    async def jobs(self, info: Info) -> list[Job]:
+        from schema.operations import Job
+
+        found = await info.context.loaders.batch(loaders.jobs_of, []).load(self.row.id)
+        return [Job.of(each) for each in found]
+
+    @strawberry.field(description="Whether it could be taken back, by who may.")
+    async def reversible(self, info: Info) -> bool:
+        row: Any = self.row
+        while row is not None and row.undone_by is not None:
+            undo = await info.context.loaders.row(tables.Command).load(row.undone_by)
+            again = undo.undone_by if undo is not None else None
+            row = await info.context.loaders.row(tables.Command).load(again) if again else None
+        return row is not None and row.inverse is not None and row.name != UNDO
+
+    @strawberry.field(description="A command that was refused or failed is only in the audit trail.")
+    def outcome(self) -> tables.Outcome:
+        return tables.Outcome.DONE
+
+
+async def _events_of(context: Context, command: Any, asked: Asked) -> Page[Any]:
+    """A page of the command's events; the cursors are log cursors, as everywhere."""
+    from dataclasses import replace
+
+    now = await log.standing(context.platform.database)
+    event = tables.Event
+    query = select(event).where(
+        event.command_id == command.id, event.position.is_not(None), visible(event, context.viewer)
+    )
+    if asked.after is not None:
+        query = query.where(event.position > log_position(asked.after)[1])
+    rows = await context.db.scalars(query.order_by(event.position).limit(asked.most + 1))
+    logged = [replace(each, cursor=log_cursor(now.epoch, each.position)) for each in map(from_row, rows)]
+    kept = logged[: asked.most]
+    return Page(
+        rows=kept,
+        cursors=[each.cursor for each in kept],
+        has_next=len(logged) > asked.most,
+        has_previous=asked.after is not None,
+    )
+
+
+@strawberry.type(description="One link of the audit chain: who did, tried, or was refused what, from where.")
+class AuditEntry(FromRow, Node, shows=tables.AuditEntry):
+    at: datetime
+    action: str
+    permission: str | None
+    outcome: tables.Outcome
+    address: str | None
+    client: str | None
+    count: int = strawberry.field(description="How many alike share this entry.")
+    erased_at: datetime | None
+    actor: Actor | None = acting("actor")
+    command: Command | None = one("command_id", tables.Command)
+
+    @strawberry.field
+    def sequence(self) -> BigInt:
+        return BigInt(self.row.sequence)
+
+    @strawberry.field
+    async def subject(self, info: Info) -> Node | None:
+        word, key = self.row.subject_word, self.row.subject_id
+        return await info.context.node(word, key) if word and key else None
+
+    @strawberry.field
+    def session(self) -> ID | None:
+        key = self.row.session_id
+        return ID(global_id("session", key)) if key else None
+
+    @strawberry.field(description="Input, changes, reasons; null once erased, which leaves the chain whole.")
+    def detail(self) -> JSON | None:
+        kept = dict(self.row.detail or {}) | ({"code": self.row.code} if self.row.code else {})
+        return JSON(kept) if self.row.detail is not None or self.row.code else None
+
+    @strawberry.field
+    def hash(self) -> str:
+        return self.row.hash.hex()
+
+    @strawberry.field
+    def previous_hash(self) -> str:
+        return self.row.previous_hash.hex()
+
+
+@strawberry.type(description="Whether the chain is whole, and where it breaks if not.")
+class AuditVerification:
+    intact: bool
+    checked: BigInt
+    first_sequence: BigInt
+    last_sequence: BigInt
+    broken_at: BigInt | None
+    head_hash: str
+    verified_at: datetime
+
+    @classmethod
+    def of(cls, found: audit.Verification) -> AuditVerification:
+        return cls(
+            intact=found.intact,
+            checked=BigInt(found.checked),
+            first_sequence=BigInt(found.first_sequence),
+            last_sequence=BigInt(found.last_sequence),
+            broken_at=BigInt(found.broken_at) if found.broken_at is not None else None,
+            head_hash=found.head_hash,
+            verified_at=found.verified_at,
+        )
+
+
+@strawberry.input(description="Which audit entries are meant.")
+class AuditFilter:
+    actions: list[str] | None = strawberry.UNSET
+    actor_ids: list[ID] | None = strawberry.UNSET
+    subject_ids: list[ID] | None = strawberry.UNSET
+    outcomes: list[tables.Outcome] | None = strawberry.UNSET
+    permission: str | None = strawberry.UNSET
+    address: str | None = strawberry.UNSET
+    range: TimeRangeInput | None = strawberry.UNSET
+
+    def wanted(self) -> audit.Wanted:
+        span = given(self.range)
+        return audit.Wanted(
+            actions=given(self.actions) or (),
+            actors=_places(given(self.actor_ids)),
+            subjects=_places(given(self.subject_ids)),
+            outcomes=given(self.outcomes) or (),
+            permission=given(self.permission),
+            address=given(self.address),
+            since=given(span.from_) if span else None,
+            until=given(span.to) if span else None,
+        )
+
+
+def _places(ids: list[ID] | None) -> list[Any]:
+    """An id that is none of ours matches nothing, rather than being left out and matching everything."""
+    return [taken_apart(each) or ("", cast("Any", None)) for each in ids or []]
+
+
+@strawberry.type(description="Audit entries were sealed.")
+class AuditRecorded(FromLogged, StreamEvent):
+    entries: list[AuditEntry]
+
+
+@strawberry.input(description="A command to take back, or to do again.")
+class ReverseInput:
+    command_id: ID
+    reason: str | None = strawberry.UNSET
+    idempotency_key: str | None = strawberry.UNSET
+
+
+@strawberry.type(description="The command that took another back or did it again.")
+class CommandPayload(Payload):
+    command: Command | None = None
+    job: Job | None = None

@@ -1,0 +1,158 @@
+"""What every resolver finds in `info.context`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias, TypeVar
+from uuid import UUID
+
+import strawberry
+from sqlalchemy import select
+
+from datawave.kit import log
+from datawave.kit.access import Viewer, visible
+from datawave.kit.commands import Command, Commands
+from datawave.kit.database import Base, Database, Db
+from datawave.kit.errors import not_found
+from datawave.kit.events import Logged
+from datawave.kit.ids import key_of, new_id, taken_apart
+from datawave.kit.live import Live
+from datawave.kit.loaders import Loaders
+from datawave.transports.door import OperationContext
+from schema.rows import SHOWN
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """What the program hands to every request."""
+
+    database: Database
+    commands: Commands
+    live: Live
+    extras: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Things of one domain (the gate of sign-in, settings for `configuration`), by name: the layers between know none."""
+
+
+@dataclass(kw_only=True)
+class Context(OperationContext):
+    platform: Platform
+    viewer: Viewer
+    wants_cookie: bool = False
+    """A browser that asked for a cookie (`X-DataWave-Cookie: 1`) instead of tokens."""
+    cookie_name: str = "datawave"
+    cookie_secure: bool = False
+    current: Callable[[], Viewer] | None = None
+    """The viewer as they are now: a stream outlives a change of rights."""
+    tracking_id: UUID | None = None
+    told: set[tuple[str, ...]] = field(default_factory=set[tuple[str, ...]])
+    """Response paths (without list indices) whose refusal has been told."""
+
+    def __post_init__(self) -> None:
+        self.db = Db(self.platform.database, self.viewer)
+        self.loaders = Loaders(self.db)
+
+    def set_cookie(self, session: str | None, *, seconds: int = 30 * 86_400) -> None:
+        """Gives the browser its session's id; None takes it away."""
+        age = seconds if session else 0
+        secure = "; Secure" if self.cookie_secure else ""
+        self.headers.append(
+            (
+                "set-cookie",
+                f"{self.cookie_name}={session or ''}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}",
+            )
+        )
+
+    async def run(self, what: Command[..., R], *, idempotency_key: str | None = None, **arguments: Any) -> R:
+        """Runs a command as the viewer; its id is the payload's `trackingId`."""
+        key = None if idempotency_key is strawberry.UNSET else idempotency_key
+        done = await self.platform.commands.run(
+            what, self.viewer, arguments, idempotency_key=key, correlation_id=new_id().hex
+        )
+        self.tracking_id = done.tracking_id
+        return done.value
+
+    async def see(self, row: type[Any], text: str, *, path: list[str] | None = None) -> Any:
+        """The row behind a global id, NOT_FOUND for whoever may not see it."""
+        where = path or ["id"]
+        key = key_of(row.__word__, text, path=where)
+        found = await self.db.scalar(select(row).where(row.id == key, visible(row, self.viewer)))
+        if found is None:
+            raise not_found(row.__word__, path=where)
+        return found
+
+    async def node(self, word: str, key: UUID) -> Any:
+        """Anything by word and key, or None."""
+        row = row_of(word)
+        if row is None or row not in SHOWN:
+            return None
+        return SHOWN[row].of_maybe(await self.loaders.row(row).load(key))
+
+    async def by_id(self, text: str) -> Any:
+        parts = taken_apart(text)
+        return await self.node(*parts) if parts else None
+
+    async def follow(
+        self,
+        topic: str,
+        after: str | None,
+        *,
+        wanted: Callable[[Logged], bool] | None = None,
+        sees: Callable[[Logged], Awaitable[bool]] | None = None,
+        progress: Callable[[dict[str, Any]], Logged | None] | None = None,
+    ) -> AsyncIterator[Logged]:
+        """Events of a topic, without gap or duplicate. `wanted` filters on the way; `progress` turns what is not kept
+        into something like an event (a Logged with position 0)."""
+        cursor = self.last_event_id or after  # a reader that came back knows better than its address
+        position = self.position
+        async for step in log.follow(
+            self.platform.database, self.platform.live, topic, after=cursor, moved=position.passed
+        ):
+            event = step.event
+            self.renewed()
+            if event is None:
+                if progress is not None and step.progress is not None:
+                    made = progress(step.progress)
+                    if made is not None:
+                        yield replace(made, cursor=step.cursor)
+                continue
+            if (wanted is not None and not wanted(event)) or (sees is not None and not await sees(event)):
+                continue
+            position.give(step.cursor)
+            yield event
+            position.passed(step.cursor)
+
+    def renewed(self) -> None:
+        """Each event of a stream is read afresh, with the rights of this moment: what an earlier one loaded may have
+        changed since, and so may what the viewer may see."""
+        if self.current is not None:
+            self.viewer = self.current()
+            self.db = Db(self.platform.database, self.viewer)
+        self.loaders = Loaders(self.db)
+
+    def may_see_event(self, event: Logged, permission: str) -> bool:
+        """Whether the viewer may read an event, by what the event itself carries."""
+        return self.viewer.rights.on(permission, workspace_id=event.workspace_id, source_id=event.source_id)
+
+
+Info: TypeAlias = strawberry.Info[Context, Any]
+
+
+def row_of(word: str) -> type[Any] | None:
+    return _words().get(word)
+
+
+def _words() -> dict[str, type[Any]]:
+    if not WORDS:
+        for mapper in Base.registry.mappers:
+            row: Any = mapper.class_
+            if not row.__access__.internal:
+                WORDS[row.__word__] = row
+    return WORDS
+
+
+WORDS: dict[str, type[Any]] = {}
+
+__all__ = ["Context", "Info", "Platform", "row_of"]

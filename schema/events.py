@@ -1,0 +1,123 @@
+"""The event log in the API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import strawberry
+from strawberry.scalars import ID
+
+from datawave.kit import log, tables
+from datawave.kit.access import visible
+from datawave.kit.cursors import log_cursor, log_position
+from datawave.kit.events import Logged, from_row
+from datawave.kit.ids import global_id, taken_apart
+from datawave.kit.pages import Asked, Page
+from schema.context import Info
+from schema.scalars import JSON
+from schema.shapes import Node, TimeRangeInput, connection, given
+from schema.streams import FromLogged, StreamEvent
+
+if TYPE_CHECKING:
+    from schema.audit import Command
+    from schema.workspaces import Workspace
+
+
+@strawberry.type(description="One entry of the event log, whole.")
+class Event(FromLogged, Node, StreamEvent):
+    @strawberry.field
+    def id(self) -> ID:
+        return ID(global_id("event", self.logged.id))
+
+    @strawberry.field
+    def type(self) -> str:
+        return self.logged.type
+
+    @strawberry.field(description="What it is about; null where the viewer may not see that, or it is gone.")
+    async def subject(self, info: Info) -> Node | None:
+        event = self.logged
+        if event.subject_word is None or event.subject_id is None:
+            return None
+        return await info.context.node(event.subject_word, event.subject_id)
+
+    @strawberry.field
+    async def workspace(self, info: Info) -> Workspace | None:
+        key = self.logged.workspace_id
+        return await info.context.node("workspace", key) if key else None  # type: ignore[return-value]  # the word says which
+
+    @strawberry.field
+    def data(self) -> JSON | None:
+        return JSON(self.logged.data)
+
+    @strawberry.field
+    def schema_version(self) -> int:
+        return self.logged.schema_version
+
+    @strawberry.field
+    async def command(self, info: Info) -> Command | None:
+        key = self.logged.command_id
+        return await info.context.node("command", key) if key else None  # type: ignore[return-value]  # the word says which
+
+    @strawberry.field
+    def correlation_id(self) -> str | None:
+        return self.logged.correlation_id
+
+
+@strawberry.input(description="Which events are meant.")
+class EventFilter:
+    types: list[str] | None = strawberry.UNSET
+    subject_ids: list[ID] | None = strawberry.UNSET
+    actor_ids: list[ID] | None = strawberry.UNSET
+    workspace_id: ID | None = strawberry.UNSET
+    correlation_id: str | None = strawberry.UNSET
+    range: TimeRangeInput | None = strawberry.UNSET
+
+    def matches(self, event: Logged) -> bool:
+        span = given(self.range)
+        return (
+            _among(self.types, event.type)
+            and _keyed(self.subject_ids, event.subject_word, event.subject_id)
+            and _keyed(self.actor_ids, event.actor_word, event.actor_id)
+            and (not given(self.workspace_id) or _is(self.workspace_id, "workspace", event.workspace_id))
+            and (not given(self.correlation_id) or self.correlation_id == event.correlation_id)
+            and (span is None or _within(event.at, given(span.from_), given(span.to)))
+        )
+
+
+def _among(wanted: Sequence[str] | None, value: str) -> bool:
+    return not given(wanted) or value in (wanted or ())
+
+
+def _keyed(wanted: Sequence[ID] | None, word: str | None, key: object) -> bool:
+    return not given(wanted) or (word, key) in {taken_apart(text) for text in wanted or ()}
+
+
+def _is(wanted: ID | None, word: str, key: object) -> bool:
+    return wanted is not None and taken_apart(wanted) == (word, key)
+
+
+def _within(at: datetime, since: datetime | None, until: datetime | None) -> bool:
+    return (since is None or at >= since) and (until is None or at < until)
+
+
+async def page_of_topic(info: Info, topic: str, first: int | None, after: str | None) -> Any:
+    """Events of one topic, oldest first; the cursors are log cursors."""
+    asked = Asked(first=first, after=after).checked()
+    database = info.context.platform.database
+    now = await log.standing(database)
+    position = log_position(after)[1] if after is not None else 0
+    rows = await log.page(
+        database, topic, after=position, most=asked.most + 1, where=visible(tables.Event, info.context.viewer)
+    )
+    logged = [replace(e, cursor=log_cursor(now.epoch, e.position)) for e in map(from_row, rows[: asked.most])]
+    page = Page(
+        rows=logged,
+        cursors=[each.cursor for each in logged],
+        has_next=len(rows) > asked.most,
+        has_previous=after is not None,
+        total=None,
+    )
+    return connection(page, Event.of)

@@ -1,0 +1,252 @@
+"""Jobs, dead letters, breakers, health and settings in the API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import strawberry
+from strawberry.scalars import ID
+
+from datawave.kit import tables
+from datawave.kit.errors import unauthenticated
+from datawave.kit.ids import global_id
+from domain import operations
+from models.sources import HealthState
+from schema.context import Info
+from schema.directives import SignedIn
+from schema.fields import actor as acting
+from schema.fields import one
+from schema.rows import FromRow
+from schema.scalars import JSON
+from schema.shapes import (
+    Actor,
+    Attempt,
+    Failure,
+    Node,
+    Payload,
+    Progress,
+    Timestamped,
+)
+from schema.streams import FromLogged, StreamEvent
+
+strawberry.enum(tables.JobState, name="JobState", description="The life of a job.")
+strawberry.enum(
+    tables.DeadLetterResolution, name="DeadLetterResolution", description="What became of a dead letter."
+)
+strawberry.enum(tables.BreakerState, name="BreakerState", description="Whether calls go through.")
+
+
+@strawberry.type(description="Work outside the request, with all its attempts.")
+class Job(FromRow, Node, Timestamped, shows=tables.Job):
+    kind: str
+    state: tables.JobState
+    queue: str
+    tries: int = strawberry.field(description="Failures so far, of `maxTries`.")
+    max_tries: int
+    attempt: int = strawberry.field(
+        description="Rises with every taking up, whether or not the last one failed."
+    )
+    heartbeat_at: datetime | None
+    next_attempt_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    actor: Actor | None = acting("actor")
+
+    @strawberry.field(description="The mutation that asked for it.")
+    def tracking_id(self) -> ID:
+        return ID(global_id("command", self.row.command_id))
+
+    @strawberry.field
+    async def subject(self, info: Info) -> Node | None:
+        word, key = self.row.subject_word, self.row.subject_id
+        return await info.context.node(word, key) if word and key else None
+
+    @strawberry.field
+    def progress(self) -> Progress | None:
+        return Progress.of(self.row.progress)
+
+    @strawberry.field
+    def attempts(self) -> list[Attempt]:
+        return [Attempt.of(each) for each in self.row.attempts]
+
+    @strawberry.field
+    def failure(self) -> Failure | None:
+        return Failure.of(self.row.failure)
+
+    @strawberry.field
+    def result(self) -> JSON | None:
+        return JSON(self.row.result) if self.row.result is not None else None
+
+
+@strawberry.type(description="A job that has used its tries, kept for a person to look at.")
+class DeadLetter(FromRow, Node, shows=tables.DeadLetter):
+    trace: str | None
+    died_at: datetime
+    resolution: tables.DeadLetterResolution | None
+    resolved_at: datetime | None
+    job: Job = one("job_id", tables.Job)
+    resolved_by: Actor | None = acting("resolved_by")
+
+    @strawberry.field
+    def arguments(self) -> JSON:
+        return JSON(self.row.arguments)
+
+    @strawberry.field
+    def failure(self) -> Failure:
+        failure = Failure.of(self.row.failure)
+        assert failure is not None, "a letter says why"
+        return failure
+
+
+@strawberry.type(
+    description="The guard before something outside: source, agent, vault, mail, Kafka, Spark, model."
+)
+class CircuitBreaker(FromRow, Node, shows=tables.CircuitBreaker):
+    name: str
+    state: tables.BreakerState
+    failures: int
+    threshold: int
+    opened_at: datetime | None
+    next_try_at: datetime | None
+    degraded: str | None = strawberry.field(description="What does not work while it is open.")
+
+    @strawberry.field
+    async def subject(self, info: Info) -> Node | None:
+        word, key = self.row.subject_word, self.row.subject_id
+        return await info.context.node(word, key) if word and key else None
+
+    @strawberry.field
+    def last_failure(self) -> Failure | None:
+        return Failure.of(self.row.last_failure)
+
+
+@strawberry.input(description="Dead letters to put back or throw away.")
+class ResolveDeadLettersInput:
+    ids: list[ID]
+    resolution: tables.DeadLetterResolution
+    reason: str | None = strawberry.UNSET
+    idempotency_key: str | None = strawberry.UNSET
+
+
+@strawberry.type(description="The job as it now is.")
+class JobPayload(Payload):
+    job: Job | None = None
+
+
+@strawberry.type(description="The dead letters as they now are.")
+class DeadLettersPayload(Payload):
+    dead_letters: list[DeadLetter] = strawberry.field(default_factory=list[DeadLetter])
+    jobs: list[Job] = strawberry.field(default_factory=list[Job])
+
+
+@strawberry.type(description="A job got further, or changed its state.")
+class JobProgressed(FromLogged, StreamEvent):
+    job: Job
+
+
+@strawberry.type(
+    description="How one part is: api, worker, database, cache, queue, vault, mail, Kafka, Spark,"
+    " model, blob store."
+)
+class ComponentHealth:
+    name: str
+    kind: str
+    state: HealthState
+    latency_ms: float | None
+    message: str | None
+    checked_at: datetime
+    breaker: strawberry.Private[Any]
+
+    @strawberry.field(description="Null for who may not read the monitoring.")
+    async def circuit_breaker(self, info: Info) -> CircuitBreaker | None:
+        if self.breaker is None:
+            return None
+        return CircuitBreaker.of_maybe(
+            await info.context.loaders.row(tables.CircuitBreaker).load(self.breaker)
+        )
+
+    @classmethod
+    def of(cls, part: operations.Component) -> ComponentHealth:
+        return cls(
+            name=part.name,
+            kind=part.kind,
+            state=part.state,
+            latency_ms=part.latency_ms,
+            message=part.message,
+            checked_at=part.checked_at,
+            breaker=part.breaker_id,
+        )
+
+
+def _refuse_strangers(info: Info) -> None:
+    if not info.context.viewer.signed_in:
+        raise unauthenticated()
+
+
+@strawberry.type(description="How the platform and its parts are.")
+class PlatformHealth:
+    state: HealthState
+    version: str
+    found: strawberry.Private[operations.Health]
+    began: strawberry.Private[datetime]
+
+    @strawberry.field(directives=[SignedIn()])
+    def components(self, info: Info) -> list[ComponentHealth] | None:
+        _refuse_strangers(info)
+        return [ComponentHealth.of(each) for each in self.found.components]
+
+    @strawberry.field(directives=[SignedIn()])
+    def started_at(self, info: Info) -> datetime | None:
+        _refuse_strangers(info)
+        return self.began
+
+    @strawberry.field(directives=[SignedIn()], description="What does not work at the moment.")
+    def degraded(self, info: Info) -> list[str] | None:
+        _refuse_strangers(info)
+        return list(self.found.degraded)
+
+
+@strawberry.enum(description="Where a setting comes from, weakest first.")
+class SettingSource(StrEnum):
+    DEFAULT = "DEFAULT"
+    PROFILE = "PROFILE"
+    ENVIRONMENT = "ENVIRONMENT"
+
+
+@strawberry.type(description="A setting in force: its value (never a secret's), and where it comes from.")
+class Setting:
+    key: str
+    value: JSON | None
+    default: JSON | None
+    source: SettingSource
+    description: str
+    secret: bool
+    mutable: bool
+    restart_needed: bool
+
+    @classmethod
+    def of(cls, row: Any) -> Setting:
+        """From a row that the program hands in; this room reads no settings."""
+        return cls(
+            key=row.key,
+            value=JSON(row.value) if row.value is not None else None,
+            default=JSON(row.default) if row.default is not None else None,
+            source=SettingSource(str(row.source)),
+            description=row.description,
+            secret=row.secret,
+            mutable=row.mutable,
+            restart_needed=row.restart_needed,
+        )
+
+
+@strawberry.type(description="The profile in force (development, test, production) and its settings.")
+class Configuration:
+    profile: str
+    rows: strawberry.Private[list[Any]]
+
+    @strawberry.field(description="By name; `prefix` narrows it.")
+    def settings(self, prefix: str | None = strawberry.UNSET) -> list[Setting]:
+        beginning = prefix or ""
+        return [Setting.of(row) for row in self.rows if row.key.startswith(beginning)]

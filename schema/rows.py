@@ -1,0 +1,48 @@
+"""Types made of rows: a field with a column's name is that column."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, ClassVar, Self
+
+
+class FromRow:
+    """Mixin of the types that show a row. `shows` is the row class; the type of an interface chooses in `of`."""
+
+    shows: ClassVar[type[Any] | None] = None
+    row: Any
+
+    def __init_subclass__(cls, *, shows: type[Any] | None = None) -> None:
+        super().__init_subclass__()
+        if shows is not None:
+            cls.shows = shows
+            SHOWN.setdefault(shows, cls)
+
+    @classmethod
+    def of(cls, row: Any) -> Self:
+        made = cls.__new__(cls)
+        made.row = row
+        for name in plain_fields(cls):
+            setattr(made, name, getattr(row, name))
+        return made
+
+    @classmethod
+    def of_maybe(cls, row: Any | None) -> Self | None:
+        return cls.of(row) if row is not None else None
+
+
+SHOWN: dict[type[Any], type[FromRow]] = {}
+"""Row class → the type that shows it: how `node(id:)` and relations find it."""
+
+
+@cache
+def plain_fields(cls: type[Any]) -> tuple[str, ...]:
+    """Fields without a resolver: each has a column of the same name (a test holds types against tables)."""
+    return tuple(
+        field.python_name for field in cls.__strawberry_definition__.fields if field.base_resolver is None
+    )
+
+
+def shown(row: Any) -> Any:
+    """The type instance of any row."""
+    return SHOWN[type(row)].of(row)

@@ -1,0 +1,111 @@
+"""The real program in processes of its own, on a test's database and a Valkey of its own: to be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from datawave.embedded import valkey
+from tests import furnished, servers
+from tests.client import Client
+from tests.fixtures.api import SIGN_IN, free_port
+
+PROGRAM = [sys.executable, str(Path(sys.executable).with_name("datawave"))]
+PATIENCE = 60.0
+
+
+class Program:
+    """`datawave serve` and `datawave worker --agent`, each started, killed and started again."""
+
+    def __init__(self, home: Path, database_url: str, redis_url: str) -> None:
+        self.database_url = database_url
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("DATAWAVE_")}
+        self._environment = kept | {
+            "DATAWAVE_HOME": str(home),
+            "DATAWAVE_PORT": str(self.port),
+            "DATAWAVE_DATABASE_URL": database_url,
+            "DATAWAVE_REDIS_URL": redis_url,
+            "DATAWAVE_SECRET_KEY": furnished.SECRET_KEY.reveal(),
+            "DATAWAVE_LOG_FORMAT": "json",
+            "DEMO": "0",
+        }
+        self._log = home / "log"
+        self._running: dict[str, asyncio.subprocess.Process] = {}
+
+    async def start(self, *command: str) -> None:
+        with self._log.open("ab") as log:
+            self._running[command[0]] = await asyncio.create_subprocess_exec(
+                *PROGRAM, *command, env=self._environment, stdout=log, stderr=log
+            )
+
+    async def start_worker(self) -> None:
+        await self.start("worker", "--agent")
+
+    async def kill(self, name: str) -> None:
+        """At once and without a word."""
+        running = self._running.pop(name)
+        if running.returncode is None:
+            running.kill()
+        await running.wait()
+
+    async def end(self) -> None:
+        for name in list(self._running):
+            await self.kill(name)
+
+    async def ready(self) -> Client:
+        """Signed in as the admin, once the API answers."""
+        client = Client(self.url)
+        async with asyncio.timeout(PATIENCE):
+            while not await self._answers(client):
+                running = self._running["serve"]
+                assert running.returncode is None, self._log.read_text()[-4_000:]
+        password = furnished.ADMIN.password.reveal()
+        payload = await client.done(SIGN_IN, email=furnished.ADMIN.email, password=password)
+        client.token = payload["tokens"]["accessToken"]
+        return client
+
+    async def _answers(self, client: Client) -> bool:
+        try:
+            return (await client.http.get("/healthz")).status_code == 200
+        except OSError:
+            return False
+        except Exception as error:
+            if type(error).__name__ not in ("ConnectError", "ReadError", "RemoteProtocolError"):
+                raise
+            await asyncio.sleep(0.1)  # nothing tells when another process listens
+            return False
+
+
+@asynccontextmanager
+async def program(folder: Path) -> AsyncIterator[Program]:
+    """A whole house of processes; the API and the worker run."""
+    home = folder / "home"
+    home.mkdir()
+    hub = await asyncio.to_thread(valkey.start_valkey, folder / "valkey", password=uuid4().hex)
+    try:
+        async with furnished.fresh_database() as url:
+            made = Program(home, url, hub.address.url())
+            try:
+                await made.start("serve")
+                await made.start_worker()
+                yield made
+            finally:
+                await made.end()
+    finally:
+        await asyncio.to_thread(hub.stop)
+
+
+async def log_of(database_url: str, *, after: int = 0) -> list[tuple[int, str, str]]:
+    """(position, id, type) of every event in the log, in order."""
+    async with servers.connected(database_url) as connection:
+        rows = await connection.fetch(
+            "SELECT position, id, type FROM event WHERE position > $1 ORDER BY position", after
+        )
+        return [(row["position"], row["id"].hex, row["type"]) for row in rows]

@@ -1,0 +1,226 @@
+"""The supervisor: who dies is started again, who is told to end leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from datawave.embedded import processes
+from datawave.supervisor.keeping import end_predecessors
+
+PATIENCE = 20.0
+
+SCRIPT = """
+import json, signal, sys
+from pathlib import Path
+from datawave.supervisor.children import Child
+from datawave.supervisor.keeping import Supervisor
+children = []
+for given in json.loads(sys.argv[2]):
+    command = given.pop("command")
+    given.setdefault("title", given["name"])
+    given["after"] = tuple(given.get("after", ()))
+    if "log" in given:
+        given["log"] = Path(given["log"])
+    children.append(Child(command=lambda command=command: command, **given))
+sys.exit(Supervisor(children, running=Path(sys.argv[1])).run())
+"""
+
+RESTS = ["sleep", "600"]
+
+
+class Running:
+    """A supervisor in a process of its own, read line by line."""
+
+    def __init__(self, folder: Path, children: list[dict[str, object]]) -> None:
+        self.file = folder / "running.json"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, self.file, json.dumps(children)], stdout=subprocess.PIPE, text=True
+        )
+
+    def until(self, words: str) -> str:
+        assert self.process.stdout is not None
+        seen: list[str] = []
+        for line in self.process.stdout:
+            seen.append(line)
+            if words in line:
+                return line
+        raise AssertionError(f"“{words}” was not said, but: {''.join(seen)}")
+
+    def pids(self, count: int) -> list[int]:
+        """The children, once there are so many."""
+
+        def look() -> list[int]:
+            try:
+                return [row["pid"] for row in json.loads(self.file.read_text())]
+            except (OSError, ValueError):
+                return []
+
+        wait_until(lambda: len(look()) == count)
+        return look()
+
+    def ended(self, with_signal: signal.Signals) -> int:
+        self.process.send_signal(with_signal)
+        return self.process.wait(PATIENCE)
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[list[Running]]:
+    started: list[Running] = []
+    yield started
+    for each in started:
+        if each.process.poll() is None:
+            each.process.send_signal(signal.SIGTERM)
+            each.process.wait(PATIENCE)
+        if each.process.stdout is not None:
+            each.process.stdout.close()
+
+
+def wait_until(holds: object) -> None:
+    """Look again and again, a thousandth of a second apart, and give up aloud."""
+    assert callable(holds)
+    until = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < until, "it did not come about"
+        select.select([], [], [], 0.001)
+
+
+def gone(pid: int) -> None:
+    wait_until(lambda: not processes.is_running(pid))
+
+
+def test_who_dies_is_started_again_and_the_others_go_on(tmp_path: Path, running: list[Running]) -> None:
+    up = Running(tmp_path, [{"name": "a", "command": RESTS}, {"name": "b", "command": RESTS}])
+    running.append(up)
+    first, second = up.pids(2)
+    os.kill(second, signal.SIGKILL)
+    up.until("b ended (killed by SIGKILL)")
+    up.until("b is back")
+    again = up.pids(2)
+    assert again[0] == first
+    assert again[1] != second
+
+
+@pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_told_to_end_it_leaves_no_process(
+    tmp_path: Path, running: list[Running], with_signal: signal.Signals
+) -> None:
+    deaf = ["sh", "-c", "trap '' TERM INT; echo deaf; while :; do sleep 600 & wait; done"]
+    log = tmp_path / "deaf.log"
+    up = Running(
+        tmp_path,
+        [
+            {"name": "deaf", "command": deaf, "patience": 0.2, "log": str(log)},
+            {"name": "rests", "command": RESTS, "after": ["deaf"]},
+        ],
+    )
+    running.append(up)
+    pids = up.pids(2)
+    wait_until(lambda: "deaf" in log.read_text())
+    assert up.ended(with_signal) == 0
+    assert not any(map(processes.is_running, pids))
+    assert not up.file.exists()
+
+
+def test_who_left_its_group_is_ended_too(tmp_path: Path, running: list[Running]) -> None:
+    left = tmp_path / "left"
+    escapes = ["sh", "-c", f"setsid sh -c 'echo $$ > {left}; exec sleep 600' & wait"]
+    up = Running(tmp_path, [{"name": "escapes", "command": escapes}])
+    running.append(up)
+    wait_until(lambda: left.exists() and left.read_text().strip())
+    assert up.ended(signal.SIGTERM) == 0
+    assert not processes.is_running(int(left.read_text()))
+
+
+def test_a_killed_supervisor_takes_its_children_along(tmp_path: Path, running: list[Running]) -> None:
+    up = Running(tmp_path, [{"name": "a", "command": RESTS}, {"name": "b", "command": RESTS}])
+    running.append(up)
+    pids = up.pids(2)
+    up.ended(signal.SIGKILL)
+    for pid in pids:
+        gone(pid)
+
+
+def test_the_next_one_ends_what_a_killed_one_left(tmp_path: Path) -> None:
+    deaf = subprocess.Popen(
+        ["sh", "-c", "trap '' TERM; echo; exec sleep 600"], process_group=0, stdout=subprocess.PIPE
+    )
+    assert deaf.stdout is not None
+    deaf.stdout.read(1)
+    file = tmp_path / "running.json"
+    row = {"pid": deaf.pid, "started": processes.started_at(deaf.pid), "signal": int(signal.SIGTERM)}
+    file.write_text(json.dumps([row]))
+    end_predecessors(file, patience=0.1)
+    assert deaf.wait(PATIENCE) == -signal.SIGKILL
+    deaf.stdout.close()
+    assert not file.exists()
+
+
+def test_a_pid_that_is_somebody_elses_now_is_left_alone(tmp_path: Path) -> None:
+    other = subprocess.Popen(RESTS)
+    file = tmp_path / "running.json"
+    file.write_text(json.dumps([{"pid": other.pid, "started": "1", "signal": int(signal.SIGKILL)}]))
+    end_predecessors(file, patience=0.1)
+    assert other.poll() is None
+    other.kill()
+    other.wait()
+
+
+def test_a_step_is_done_once_before_who_needs_it(tmp_path: Path, running: list[Running]) -> None:
+    log = tmp_path / "order"
+    step = {"name": "step", "command": ["sh", "-c", f"echo step >> {log}"], "once": True}
+    then = {"name": "then", "command": ["sh", "-c", f"echo then >> {log}; exec sleep 600"], "after": ["step"]}
+    up = Running(tmp_path, [then, step])
+    running.append(up)
+    wait_until(lambda: log.exists() and log.read_text() == "step\nthen\n")
+
+
+def test_a_refusal_ends_all_with_the_reason(tmp_path: Path, running: list[Running]) -> None:
+    refuses = ["sh", "-c", "echo 'The moon is full.'; exit 2"]
+    up = Running(
+        tmp_path,
+        [
+            {"name": "other", "command": RESTS},
+            {"name": "step", "command": refuses, "once": True, "log": str(tmp_path / "log")},
+        ],
+    )
+    running.append(up)
+    assert "The moon is full." in up.until("DataWave cannot run")
+    assert up.process.wait(PATIENCE) == 1
+
+
+def test_what_never_starts_is_given_up(
+    tmp_path: Path, running: list[Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up = Running(tmp_path, [{"name": "broken", "command": ["sh", "-c", "exit 1"], "once": True}])
+    running.append(up)
+    assert "5 times" in up.until("DataWave cannot run")
+    assert up.process.wait(PATIENCE) == 1
+
+
+def test_what_is_not_needed_may_fail(tmp_path: Path, running: list[Running]) -> None:
+    up = Running(
+        tmp_path,
+        [
+            {"name": "extra", "command": ["sh", "-c", "exit 2"], "once": True, "needed": False},
+            {"name": "main", "command": RESTS, "after": ["extra"]},
+        ],
+    )
+    running.append(up)
+    assert "The rest goes on" in up.until("extra refused")
+    up.until("✓ main")
+
+
+def test_a_program_that_is_not_there_is_told_and_given_up(tmp_path: Path, running: list[Running]) -> None:
+    up = Running(tmp_path, [{"name": "ghost", "command": ["/no/such/program"]}])
+    running.append(up)
+    assert "cannot be started" in up.until("ghost cannot be started")

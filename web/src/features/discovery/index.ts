@@ -1,0 +1,3 @@
+/** What other features take from this one. */
+export { howFar } from "./ProgressLine";
+export { RunsPanel } from "./RunsPanel";

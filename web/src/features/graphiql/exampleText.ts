@@ -1,0 +1,49 @@
+/** An example's file: leading comment lines explain it, the operation follows. */
+
+export interface Example {
+  /** The file's name without its ending, as in `02-connect-postgresql`. */
+  slug: string;
+  title: string;
+  explanation: string;
+  query: string;
+  variables: string;
+}
+
+export function withoutComments(text: string): string {
+  return text.replace(/^(#[^\n]*\n)+/, "").trim();
+}
+
+function explanationOf(text: string): string {
+  const lines = text.split("\n");
+  const end = lines.findIndex((line) => !line.startsWith("#"));
+  return lines
+    .slice(0, end)
+    .map((line) => line.replace(/^#\s?/, ""))
+    .join(" ");
+}
+
+/** Words that a file's name cannot spell. */
+const SPELLINGS: { readonly [word: string]: string } = {
+  i: "I",
+  postgresql: "PostgreSQL",
+  mysql: "MySQL",
+  sqlite: "SQLite",
+};
+
+function titleOf(slug: string): string {
+  const words = slug
+    .replace(/^\d+-/, "")
+    .split("-")
+    .map((word) => SPELLINGS[word] ?? word)
+    .join(" ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+export function slugOf(path: string): string {
+  return path.replace(/^.*\//, "").replace(/\.\w+$/, "");
+}
+
+export function readExample(path: string, query: string, variables: string | undefined): Example {
+  const slug = slugOf(path);
+  return { slug, title: titleOf(slug), explanation: explanationOf(query), query, variables: variables ?? "" };
+}

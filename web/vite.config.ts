@@ -1,0 +1,32 @@
+import { resolve } from "node:path";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+const server = process.env["DATAWAVE_URL"] ?? "http://127.0.0.1:8000";
+
+export default defineConfig({
+  plugins: [react()],
+  build: {
+    target: ["chrome123", "firefox120", "safari17.5"],
+    // No data: addresses where a file will do; what is fetched is hashed and cached for good.
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 4_000,
+    modulePreload: { polyfill: false },
+    manifest: true,
+    rolldownOptions: {
+      // GraphiQL's files speak to React's compiler, which has been run on them already.
+      checks: { moduleLevelDirective: false },
+      input: {
+        index: resolve(import.meta.dirname, "index.html"),
+        graphiql: resolve(import.meta.dirname, "graphiql.html"),
+      },
+    },
+  },
+  worker: { format: "es" },
+  server: {
+    // The examples are shared with the docs.
+    fs: { allow: [".."] },
+    proxy: { "/graphql": { target: server, ws: true } },
+  },
+  test: { environment: "node", include: ["src/**/*.test.{ts,tsx}"] },
+});
