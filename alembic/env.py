@@ -39,6 +39,7 @@ def run(connection: Connection) -> None:
         connection=connection,
         target_metadata=migrations.metadata() if is_comparing() else None,
         include_name=migrations.is_compared,
+        include_object=migrations.is_checked,
         transaction_per_migration=True,
         compare_type=True,
         compare_server_default=True,

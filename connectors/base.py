@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, ClassVar, Generic, TypeVar
 
+import orjson
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
@@ -86,13 +88,50 @@ class SourceError(Exception):
         self.retryable = retryable
 
 
-@dataclass(frozen=True, kw_only=True)
-class Known:
-    """What the platform knows already: dataset or container path → digest. Empty on a first discovery; with
-    `trust_digests` false (mode FULL) digests are not compared but removals still are."""
+async def _nothing() -> Mapping[Path, str]:
+    return {}
 
-    digests: Mapping[Path, str] = field(default_factory=dict[Path, str])
-    trust_digests: bool = True
+
+class Known:
+    """What the platform knows already: dataset or container path → digest. There is nothing on a first discovery; with
+    `trust_digests` false (mode FULL) digests are not compared but removals still are.
+
+    All of it has one print: where that of the source is the same, nothing has changed, and the digests need not be
+    fetched at all."""
+
+    def __init__(
+        self,
+        digests: Mapping[Path, str] | None = None,
+        *,
+        trust_digests: bool = True,
+        print_of_all: str | None = None,
+        fetch: Callable[[], Awaitable[Mapping[Path, str]]] = _nothing,
+    ) -> None:
+        self.trust_digests = trust_digests
+        self.print_of_all = print_of_all or (print_of(digests) if digests else None)
+        """None where nothing is known."""
+        self._fetch = fetch if self.print_of_all else _nothing
+        self._digests = digests
+
+    async def digests(self) -> Mapping[Path, str]:
+        """All of them, fetched once."""
+        if self._digests is None:
+            self._digests = await self._fetch()
+        return self._digests
+
+    @property
+    def is_compared(self) -> bool:
+        return self.trust_digests and self.print_of_all is not None
+
+    def is_all(self, found: Mapping[Path, str]) -> bool:
+        """Whether a reading came to exactly what is known."""
+        return self.is_compared and self.print_of_all == print_of(found)
+
+
+def print_of(digests: Mapping[Path, str]) -> str:
+    """The print of all paths and digests together, in whatever order they come."""
+    lines = sorted(orjson.dumps([*path, digest]) for path, digest in digests.items())
+    return sha256(b"\n".join(lines)).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,31 +1,37 @@
 """What an agent reports, entry by entry: the vocabulary of the agent protocol.
 
-Both ends check with these models: the connector builds them, the platform reads them from
-`reportTask(entries)`. Names are data of the source and are never trusted: at most 1,024 characters here, and
-no NUL survives `clean`. Compact on purpose: one dataset is one entry with its columns as rows, so that 40,000
-columns are 2,200 entries.
+The connector builds them, unchecked as its own values are of the right types; the platform checks all of them
+as it reads `reportTask(entries)`. Names are data of the source and are never trusted: at most 1,024 characters
+here, and no NUL survives `clean`. Compact on purpose: one dataset is one entry with its columns as rows, and
+what is as usual is left out, so that 40,000 columns are 2,200 entries.
 """
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+import msgspec
+from msgspec import Meta, Struct
 
 MOST_ENTRIES = 5_000
 MOST_BYTES = 900_000
 MOST_COLUMNS = 1_000
 """Columns in one dataset entry; the rest follows in `MoreColumns` entries of the same path."""
 
-Name = Annotated[str, Field(min_length=1, max_length=1_024)]
-Path = Annotated[tuple[Name, ...], Field(min_length=1, max_length=8)]
+Name = Annotated[str, Meta(min_length=1, max_length=1_024)]
+Path = Annotated[tuple[Name, ...], Meta(min_length=1, max_length=8)]
 """Names from the source downwards, without the source itself: ("shop", "public", "customer")."""
 
 
-class Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+class Part(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What entries are made of."""
+
+
+class Entry(Part, frozen=True, tag_field="entry"):
+    """One thing that is reported; in JSON its member `entry` says which kind."""
 
 
 class ContainerKind(StrEnum):
@@ -61,18 +67,15 @@ class DataType(StrEnum):
     OTHER = "OTHER"
 
 
-class Container(Entry):
-    entry: Literal["container"] = "container"
+class Container(Entry, frozen=True, kw_only=True, tag="container"):
     path: Path
     kind: ContainerKind
     comment: str | None = None
     digest: str
 
 
-class FoundColumn(BaseModel):
+class FoundColumn(Part, frozen=True, gc=False):
     """A column; `ordinal` counts from 1."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
     ordinal: int
@@ -83,10 +86,8 @@ class FoundColumn(BaseModel):
     comment: str | None = None
 
 
-class FoundForeignKey(BaseModel):
+class FoundForeignKey(Part, frozen=True, kw_only=True):
     """Rows that point at other rows; `to` is the path of the dataset pointed at."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str | None
     columns: tuple[str, ...]
@@ -95,10 +96,9 @@ class FoundForeignKey(BaseModel):
     enforced: bool = True
 
 
-class Dataset(Entry):
+class Dataset(Entry, frozen=True, kw_only=True, tag="dataset"):
     """A table or view with everything known of it; `digest` changes when anything in the entry does."""
 
-    entry: Literal["dataset"] = "dataset"
     path: Path
     kind: DatasetKind
     comment: str | None = None
@@ -112,82 +112,72 @@ class Dataset(Entry):
     attributes: dict[str, Any] = {}
 
 
-class MoreColumns(Entry):
+class MoreColumns(Entry, frozen=True, kw_only=True, tag="columns"):
     """Columns beyond `MOST_COLUMNS` of a dataset reported before in the same task attempt."""
 
-    entry: Literal["columns"] = "columns"
     path: Path
     columns: tuple[FoundColumn, ...]
 
 
-class Unchanged(Entry):
+class Unchanged(Entry, frozen=True, kw_only=True, tag="unchanged"):
     """How many datasets and columns of one container are as the platform knows them (same digest)."""
 
-    entry: Literal["unchanged"] = "unchanged"
     path: Path
     datasets: int
     columns: int
 
 
-class Removed(Entry):
+class Removed(Entry, frozen=True, kw_only=True, tag="removed"):
     """Known paths that a complete reading did not find; sent only with the last batch."""
 
-    entry: Literal["removed"] = "removed"
     paths: tuple[Path, ...]
 
 
-class ContainerCount(Entry):
+class ContainerCount(Entry, frozen=True, kw_only=True, tag="count"):
     """The source's own count of one schema, to hold against what was read; `read_whole` says the reading was
     complete."""
 
-    entry: Literal["count"] = "count"
     path: Path
     datasets: int
     columns: int
     read_whole: bool = True
 
 
-class Issue(Entry):
+class Issue(Entry, frozen=True, kw_only=True, tag="issue"):
     """Something the reading could not do, or that looks wrong, in words for a person (no values)."""
 
-    entry: Literal["issue"] = "issue"
     severity: Literal["INFO", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
     code: str
     message: str
     path: Path | None = None
 
 
-class ServerFacts(Entry):
+class ServerFacts(Entry, frozen=True, kw_only=True, tag="server"):
     """What the source says of itself: version and whatever else helps a person; no secrets."""
 
-    entry: Literal["server"] = "server"
     version: str | None = None
     info: dict[str, Any] = {}
     read_only: bool | None = None
     latency_ms: float | None = None
 
 
-class TestStep(Entry):
+class TestStep(Entry, frozen=True, kw_only=True, tag="step"):
     """One step of a connection test: `name` (resolve, connect, tls, sign in, read, capability)."""
 
     __test__ = False
-    entry: Literal["step"] = "step"
     name: str
     ok: bool
     duration_ms: float
     message: str | None = None
 
 
-class Pattern(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Pattern(Part, frozen=True, kw_only=True):
     pattern: str
     count: int
 
 
-class ColumnProfile(BaseModel):
+class ColumnProfile(Part, frozen=True, kw_only=True):
     """What a column's values look like, without the values; `histogram` is 18 relative bins."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
     count: int
@@ -203,10 +193,9 @@ class ColumnProfile(BaseModel):
     patterns: tuple[Pattern, ...] = ()
 
 
-class Profile(Entry):
+class Profile(Entry, frozen=True, kw_only=True, tag="profile"):
     """The profile of one dataset from a bounded sample of its rows."""
 
-    entry: Literal["profile"] = "profile"
     path: Path
     row_count: int | None = None
     size_bytes: int | None = None
@@ -214,10 +203,8 @@ class Profile(Entry):
     columns: tuple[ColumnProfile, ...] = ()
 
 
-class Evidence(BaseModel):
+class Evidence(Part, frozen=True, kw_only=True):
     """A reason to believe a label: never a value."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["CHECKSUM", "PATTERN", "NAME", "STATISTICS", "MODEL", "RULE", "LINEAGE", "QUERY", "PERSON"]
     text: str
@@ -225,10 +212,9 @@ class Evidence(BaseModel):
     match_ratio: float | None = None
 
 
-class Prediction(Entry):
+class Prediction(Entry, frozen=True, kw_only=True, tag="prediction"):
     """What the classifier believes of one column; only the best labels above the threshold are sent."""
 
-    entry: Literal["prediction"] = "prediction"
     path: Path
     label: str
     confidence: float
@@ -237,11 +223,10 @@ class Prediction(Entry):
     fallback: bool = False
 
 
-class Snapshot(Entry):
+class Snapshot(Entry, frozen=True, kw_only=True, tag="snapshot"):
     """One ping of a source by its monitoring agent."""
 
-    entry: Literal["snapshot"] = "snapshot"
-    at: datetime
+    at: Annotated[datetime, Meta(tz=True)]
     ok: bool
     latency_ms: float | None = None
     statistics: dict[str, Any] = {}
@@ -249,21 +234,40 @@ class Snapshot(Entry):
     failure_message: str | None = None
 
 
-Testing = Annotated[TestStep | ServerFacts, Field(discriminator="entry")]
-Discovering = Annotated[
-    Container | Dataset | MoreColumns | Unchanged | Removed | ContainerCount | Issue | ServerFacts,
-    Field(discriminator="entry"),
-]
-Sampling = Annotated[Profile | Prediction | Issue, Field(discriminator="entry")]
-Monitoring = Annotated[Snapshot, Field()]
+Testing = TestStep | ServerFacts
+Discovering = Container | Dataset | MoreColumns | Unchanged | Removed | ContainerCount | Issue | ServerFacts
+Sampling = Profile | Prediction | Issue
 
-CHECKS: dict[str, TypeAdapter[list[Any]]] = {
-    "TEST": TypeAdapter(list[Testing]),
-    "DISCOVER": TypeAdapter(list[Discovering]),
-    "SAMPLE": TypeAdapter(list[Sampling]),
-    "MONITOR": TypeAdapter(list[Monitoring]),
+REPORTED: dict[str, Any] = {
+    "TEST": list[Testing],
+    "DISCOVER": list[Discovering],
+    "SAMPLE": list[Sampling],
+    "MONITOR": list[Snapshot],
 }
-"""What checks the entries of each kind of task; their JSON Schema is the agent protocol's reference."""
+"""What tasks of each kind report; their JSON Schema is the agent protocol's reference."""
+
+CHECKS: dict[str, msgspec.json.Decoder[list[Entry]]] = {
+    kind: msgspec.json.Decoder(entries) for kind, entries in REPORTED.items()
+}
+"""What checks and reads the entries of each kind of task."""
+
+
+def encoded(entry: Entry) -> bytes:
+    """An entry as it is sent; half characters, which JSON cannot hold, are replaced."""
+    try:
+        return msgspec.json.encode(entry)
+    except UnicodeEncodeError:
+        text = json.dumps(msgspec.to_builtins(entry), ensure_ascii=False)
+        return text.encode("utf-8", "replace")
+
+
+def as_dict(part: Part, *, without: str = "entry") -> dict[str, Any]:
+    """All that is told, what is as usual included, as plain JSON."""
+    return {
+        name: msgspec.to_builtins(value)
+        for name, value in msgspec.structs.asdict(part).items()
+        if name != without
+    }
 
 
 def clean(name: str) -> str:

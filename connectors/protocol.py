@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from connectors.entries import CHECKS, MOST_BYTES, MOST_COLUMNS, MOST_ENTRIES
+import msgspec
+
+from connectors.entries import MOST_BYTES, MOST_COLUMNS, MOST_ENTRIES, REPORTED
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "agent-protocol.md"
 
@@ -73,9 +75,14 @@ Every task names its `connector` (the kind) and that connector's `config`; `limi
 | kind | further instructions | reports |
 | --- | --- | --- |
 | `TEST` | | each step as it ends, then what the server says of itself |
-| `DISCOVER` | `include` (patterns over `schema.table`), `known` (`[[path, digest], …]`), `trustDigests` | containers, datasets, counts; removals in the last batches, and only after a complete reading |
+| `DISCOVER` | `include` (patterns over `schema.table`), `knownPrint`, `trustDigests` | containers, datasets, counts; removals in the last batches, and only after a complete reading |
 | `SAMPLE` | `datasets` (paths), `classify` | profiles and labels; values stay with the agent |
 | `MONITOR` | `pingSeconds` | snapshots, for ever: it is never finished |
+
+`knownPrint` is the SHA-256, in hex, of all that the catalog has of the source: a line for each thing, the JSON array of
+the names of its path and then its digest (UTF-8, without spaces), sorted by bytes and joined by line feeds; null where
+there is nothing. An agent that comes to the same print reports `unchanged` and `count` entries and is done; another asks
+for what is known, `node(id: …) { ... on AgentTask { known } }`: `[[path, digest], …]`.
 
 A dataset has at most %(columns)s columns in its entry; the others follow in `columns` entries of the same path. Names hold
 no NUL and no half characters (both become U+FFFD) and at most 1,024 characters.
@@ -86,8 +93,8 @@ def page() -> str:
     """The page as it has to be."""
     numbers = {"entries": f"{MOST_ENTRIES:,}", "bytes": f"{MOST_BYTES:,}", "columns": f"{MOST_COLUMNS:,}"}
     parts = [INTRODUCTION % numbers, "## Entries of each kind of task, as JSON Schema\n"]
-    for kind, adapter in CHECKS.items():
-        schema = json.dumps(adapter.json_schema(), indent=2, ensure_ascii=False)
+    for kind, entries in REPORTED.items():
+        schema = json.dumps(msgspec.json.schema(entries), indent=2, ensure_ascii=False)
         parts.append(f"### `{kind}`\n\n```json\n{schema}\n```\n")
     return "\n".join(parts)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform as machine
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from typing import Any
 import stamina
 import structlog
 
+from connectors.entries import Path
 from datawave.kit.errors import UnavailableError
 from edge_agent.client import Client, CutOff, NotAdmitted, Refused
 from edge_agent.config import CAPABILITIES, AgentConfig, CertificateWanted
@@ -365,6 +366,13 @@ class Agent:
                 except Refused as refusal:
                     log.error("agent.gives_up", task=task_id, code=refusal.code)
 
+    async def _known(self, task_id: str) -> Mapping[Path, str]:
+        async for again in self._patiently():
+            with again:
+                await self._client.reached()
+                return await self._platform.known(task_id)
+        raise AssertionError("patience has no end")
+
     def _bench(self) -> Bench:
         guard, bundle = self._config.guard, self._bundle
         if bundle is not None:
@@ -379,6 +387,7 @@ class Agent:
             guard=guard,
             policy=bundle.policy if bundle else Policy(),
             is_reached=lambda: self._client.is_reached,
+            known=self._known,
         )
 
 

@@ -11,7 +11,7 @@ import orjson
 import structlog
 
 from connectors.base import SourceError
-from connectors.entries import MOST_BYTES, MOST_ENTRIES, Entry, Issue
+from connectors.entries import MOST_BYTES, MOST_ENTRIES, Entry, Issue, encoded
 from edge_agent.client import CutOff, Faltered, Refused
 from edge_agent.config import Pace
 from edge_agent.protocol import Gap, Platform, Stop
@@ -82,7 +82,7 @@ class Outbox:
     ) -> None:
         """Sends what fills batches, keeps the rest for more."""
         for entry in entries:
-            part = _encoded(entry)
+            part = _part(entry)
             if not self._pack.takes(part):
                 await self._put(self._pack.taken(), progress=progress, total=total)
             self._pack.add(part)
@@ -172,8 +172,8 @@ async def tell_failure(platform: Platform, task_id: str, attempt: int, failed: F
             return
 
 
-def _encoded(entry: Entry) -> bytes:
-    part = entry.model_dump_json().encode("utf-8", "replace")
+def _part(entry: Entry) -> bytes:
+    part = encoded(entry)
     if len(part) <= FULL_BYTES - 2:
         return part
     path = getattr(entry, "path", None)
@@ -183,7 +183,7 @@ def _encoded(entry: Entry) -> bytes:
         message="What the source says of this is larger than a batch may be; it was left out.",
         path=path,
     )
-    return issue.model_dump_json().encode()
+    return encoded(issue)
 
 
 def _rest(progress: int | None, total: int | None, finished: bool, failed: Failed | None) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from connectors.entries import Path
 from edge_agent.client import Client, CutOff, Refused
 from edge_agent.policy import Policy
 
@@ -24,6 +25,8 @@ CLAIM = """mutation ($input: ClaimTaskInput!) { claimTask(input: $input) { error
 
 REPORT = """mutation ($input: ReportTaskInput!) { reportTask(input: $input) { errors { code message path }
   expectedBatch stop } }"""
+
+KNOWN = """query ($id: ID!) { node(id: $id) { ... on AgentTask { known } } }"""
 
 BUNDLE = """query ($have: String) { agentBundle(have: $have) { version ownPorts ownAddresses
   policy { sampleRows samplePatterns neverSample valuesLeave maxQuerySeconds
@@ -122,6 +125,13 @@ class Platform:
         if answer["errors"] and answer["expectedBatch"] is not None:
             raise Gap(answer["expectedBatch"])
         _checked(answer)
+
+    async def known(self, task_id: str) -> dict[Path, str]:
+        """The digest of everything that the catalog has of a task's source; nothing where it is not ours any
+        more, as its next report will say."""
+        found = (await self.client.ask(KNOWN, {"id": task_id}))["node"]
+        known: list[tuple[list[str], str]] = (found and found["known"]) or []
+        return {tuple(path): digest for path, digest in known}
 
     async def bundle(self, have: str | None) -> Bundle | None:
         found = (await self.client.ask(BUNDLE, {"have": have}))["agentBundle"]

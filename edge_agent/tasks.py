@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -43,6 +44,8 @@ class Bench:
     guard: Guard
     policy: Policy
     is_reached: Callable[[], bool]
+    known: Callable[[str], Awaitable[Mapping[Path, str]]]
+    """What the catalog has of the source of a task that is ours."""
 
 
 Work = Callable[[Claimed, Connector[Any], Outbox, Bench], Awaitable[None]]
@@ -147,8 +150,9 @@ async def _test(task: Claimed, source: Connector[Any], outbox: Outbox, bench: Be
 async def _discover(task: Claimed, source: Connector[Any], outbox: Outbox, bench: Bench) -> None:
     """Additions and changes as they come; removals at the end of a complete reading."""
     known = Known(
-        digests={tuple(path): digest for path, digest in task.instructions.get("known") or ()},
         trust_digests=bool(task.instructions.get("trustDigests", True)),
+        print_of_all=task.instructions.get("knownPrint"),
+        fetch=partial(bench.known, task.id),
     )
     include: Sequence[str] = task.instructions.get("include") or ()
     removed: list[Entry] = []

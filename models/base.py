@@ -2,7 +2,7 @@
 
 from datawave.kit import tables
 from datawave.kit.access import INTERNAL, Access
-from datawave.kit.database import Base, Entity
+from datawave.kit.database import UNCHECKED, Base, Entity
 from datawave.kit.history import Historic, historic
 
-__all__ = ["INTERNAL", "Access", "Base", "Entity", "Historic", "historic", "tables"]
+__all__ = ["INTERNAL", "UNCHECKED", "Access", "Base", "Entity", "Historic", "historic", "tables"]

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from datawave.kit.history import TWINS
-from models.base import INTERNAL, Access, Base, Entity, Historic, historic
+from models.base import INTERNAL, UNCHECKED, Access, Base, Entity, Historic, historic
 
 
 class AssetKind(StrEnum):
@@ -90,7 +90,7 @@ class Asset(Historic, Entity):
     __word__ = "asset"
     __access__ = Access(read="asset:read", source="source_id", workspace="source_id.workspace_id")
 
-    source_id: Mapped[UUID] = mapped_column(ForeignKey("data_source.id"))
+    source_id: Mapped[UUID] = mapped_column(ForeignKey("data_source.id", info=UNCHECKED))
     parent_id: Mapped[UUID | None]
     kind: Mapped[AssetKind]
     name: Mapped[str]

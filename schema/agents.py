@@ -10,6 +10,7 @@ from strawberry.scalars import ID
 
 from datawave.kit.pages import Asked, Key
 from domain import agents
+from domain.catalog import ingest
 from models import agents as rows
 from models import discovery as run_rows
 from models import sources as source_rows
@@ -121,6 +122,19 @@ class AgentTask(FromRow, Node, Timestamped, shows=rows.AgentTask):
     @strawberry.field
     def instructions(self) -> JSON:
         return JSON(self.row.instructions)
+
+    @strawberry.field(
+        description="Of a discovery, for the agent that holds it: `[path, digest]` of everything that the catalog has"
+        " of the source, to compare with where the print of all of it (`knownPrint` of the instructions) differs."
+    )
+    async def known(self, info: Info) -> JSON | None:
+        if self.row.source_id is None or info.context.viewer.actor_id != self.row.agent_id:
+            return None
+        if self.row.kind is not rows.AgentCapability.DISCOVER:
+            return None
+        async with info.context.platform.database.session() as session:
+            digests = await ingest.known(session, self.row.source_id)
+        return JSON([[list(path), digest] for path, digest in digests.items()])
 
     @strawberry.field(
         description="How to sign in at the source, sealed to the agent's certificate; only in the answer of"

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select
 
 from auth.permissions import Permission
@@ -121,9 +122,7 @@ async def test_nothing_is_parsed_or_written_again_without_a_change(catalog: Grou
 async def test_a_changed_definition_takes_the_old_edges_away(catalog: Ground) -> None:
     await catalog.read(SHOP)
     await parse(catalog)
-    changed = MAILS.model_copy(
-        update={"definition": "SELECT id AS order_id, 'x' AS address FROM s.orders", "digest": "n"}
-    )
+    changed = replace(MAILS, definition="SELECT id AS order_id, 'x' AS address FROM s.orders", digest="n")
     await catalog.read([CUSTOMER, ORDERS, changed, SENT])
     catalog.events.clear()
     assert await parse(catalog) == 1

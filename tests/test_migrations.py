@@ -76,7 +76,9 @@ async def test_models_and_migrations_say_the_same(database: str) -> None:
     engine = create_async_engine(migrations.async_url(database))
 
     def differences(connection: Connection) -> list[object]:
-        context = MigrationContext.configure(connection, opts={"include_name": migrations.is_compared})
+        context = MigrationContext.configure(
+            connection, opts={"include_name": migrations.is_compared, "include_object": migrations.is_checked}
+        )
         return list(compare_metadata(context, migrations.metadata()))
 
     async with engine.connect() as connection:

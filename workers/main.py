@@ -27,7 +27,9 @@ from datawave.kit.work import Runner, ViewerOf
 
 log = structlog.get_logger(__name__)
 
-POLL_DELAY = 0.05
+LOOK = 0.25
+"""A signal rings; one whose ring was lost is found by the next look."""
+
 FREE_HAND = 4.0
 """A signal waits so long for a hand; then the job is signalled again, and perhaps another worker has one."""
 
@@ -37,6 +39,7 @@ SIGNAL_TIMEOUT = 10.0
 ENOUGH_SIGNALS = 1_000
 """arq counts how often it heard a signal; how often a job is tried is not its business."""
 
+FIRST_PAUSE = 0.05
 STOPPING = 5.0
 """Running jobs have so long to end when the worker stops; then they are given back."""
 
@@ -120,8 +123,20 @@ class Hands:
         await asyncio.gather(*late, return_exceptions=True)
 
 
+class Listener(Worker):
+    """arq's worker, which would only look, and sleeps between two looks: this one is rung."""
+
+    async def main(self) -> None:
+        valkey: Any = self.pool  # redis-py types its pub/sub only in part
+        async with valkey.pubsub() as rings:
+            await rings.subscribe(self.queue_name)
+            while True:
+                await self._poll_iteration()
+                await rings.get_message(timeout=LOOK)
+
+
 async def _hear(hands: Hands, valkey_url: str, *, prefix: str) -> None:
-    pause = POLL_DELAY
+    pause = FIRST_PAUSE
     while True:
         arq = arq_queue(valkey_url, prefix=prefix)
         listener = _listener(hands, arq)
@@ -129,7 +144,7 @@ async def _hear(hands: Hands, valkey_url: str, *, prefix: str) -> None:
             await listener.async_run()
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("worker.deaf", error=type(error).__name__)
-            pause = POLL_DELAY if listener.jobs_complete else min(pause * 2, 2.0)
+            pause = FIRST_PAUSE if listener.jobs_complete else min(pause * 2, 2.0)
         finally:
             await _end(*listener.tasks.values())
             await arq.aclose()
@@ -140,7 +155,7 @@ def _listener(hands: Hands, arq: Any) -> Worker:
     async def run(ctx: dict[Any, Any], job_id: str, attempt: int) -> None:
         await hands.take(UUID(hex=job_id), attempt)
 
-    return Worker(
+    return Listener(
         functions=[func(run, name="run", keep_result=0, timeout=SIGNAL_TIMEOUT, max_tries=ENOUGH_SIGNALS)],
         redis_pool=arq,
         queue_name=arq.default_queue_name,
@@ -148,7 +163,6 @@ def _listener(hands: Hands, arq: Any) -> Worker:
         max_jobs=hands.most,
         job_timeout=SIGNAL_TIMEOUT,
         keep_result=0,
-        poll_delay=POLL_DELAY,
         retry_jobs=False,
         job_serializer=orjson.dumps,
         job_deserializer=orjson.loads,

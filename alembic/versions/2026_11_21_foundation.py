@@ -1390,7 +1390,6 @@ def upgrade() -> None:
         sa.Column(
             "updated_at", sa.DateTime(timezone=True), server_default=sa.text("datawave_now()"), nullable=False
         ),
-        sa.ForeignKeyConstraint(["source_id"], ["data_source.id"], name=op.f("fk_asset_source_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_asset")),
     )
     op.create_index("ix_asset_parent", "asset", ["parent_id", "ordinal"], unique=False)

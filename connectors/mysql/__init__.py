@@ -9,6 +9,8 @@ from contextlib import aclosing
 from time import perf_counter
 from typing import Any, ClassVar, TypeVar, cast
 
+from msgspec.structs import replace
+
 from connectors.base import Capability, Connector, Family, Known, TableSample
 from connectors.configs import DatabaseConfig
 from connectors.entries import Entry, Issue, Path, ServerFacts, TestStep
@@ -208,7 +210,7 @@ class _Test:
         database = self._connector.config.database
         [row] = await self._rows(catalog.CAPABILITY, database, database)
         info = {**self.facts.info, "tables": row[0]}
-        self.facts = self.facts.model_copy(update={"info": info})
+        self.facts = replace(self.facts, info=info)
         return f"{row[0]} tables and views can be seen by this login."
 
     def close(self) -> None:

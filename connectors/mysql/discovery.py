@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +17,6 @@ from connectors.building import (
     container,
     dataset_entries,
     digest_of,
-    found_column,
     path_of,
     removals,
 )
@@ -75,6 +74,7 @@ class Discovery:
         self._count = count
         self._which = (database, database)
         self._seconds = seconds
+        self._digests: Mapping[Path, str] = {}
         self._seen: set[Path] = set()
         self._unchanged = UnchangedCounts()
         self._schemas: list[str] = []
@@ -84,6 +84,7 @@ class Discovery:
 
     async def batches(self) -> AsyncGenerator[list[Entry]]:
         """Containers, tables, counts, and last what is gone."""
+        self._digests = await self._known.digests()
         yield await self._containers()
         self._views = {(row[0], row[1]): row[2] for row in await self._rows(catalog.VIEWS)}
         self._keys = keys_of(await self._rows(catalog.KEYS))
@@ -153,7 +154,7 @@ class Discovery:
             definition or "",
         )
         self._seen.add(path)
-        if self._known.trust_digests and self._known.digests.get(path) == digest:
+        if self._known.trust_digests and self._digests.get(path) == digest:
             self._unchanged.add(path[:-1], len(rows))
             return
         is_view = table[2] == "VIEW"
@@ -185,7 +186,7 @@ class Discovery:
     def _gone(self) -> list[Entry]:
         return removals(
             path
-            for path in self._known.digests
+            for path in self._digests
             if path not in self._seen
             and (
                 not self._selection.narrowed
@@ -212,7 +213,7 @@ def column_of(row: Row) -> FoundColumn:
         default = "auto_increment"
     elif default == "NULL":  # MariaDB spells an absent default so
         default = None
-    return found_column(
+    return FoundColumn(
         clean(name),
         int(ordinal),
         bounded(native, MOST_TEXT) or kind,

@@ -8,6 +8,8 @@ from contextlib import aclosing
 from time import perf_counter
 from typing import Any, ClassVar, TypeVar
 
+from msgspec.structs import replace
+
 from connectors.base import Capability, Connector, Family, Known, SourceError, TableSample
 from connectors.configs import DatabaseConfig
 from connectors.entries import Entry, Issue, Path, ServerFacts, TestStep
@@ -198,7 +200,7 @@ class _Test:
         row = await self._row(catalog.CAPABILITY)
         relations, readable = row["relations"], row["readable"]
         info = {**self.facts.info, "tables": relations, "readableTables": readable}
-        self.facts = self.facts.model_copy(update={"info": info})
+        self.facts = replace(self.facts, info=info)
         if readable == relations:
             return f"{relations} tables and views, all of them readable."
         missing = "grant SELECT on the others to have them sampled"

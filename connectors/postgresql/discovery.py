@@ -14,7 +14,7 @@ import asyncpg
 from connectors.base import Known
 from connectors.building import UnchangedCounts, columns_in, container, path_of, removals
 from connectors.counting import Count
-from connectors.entries import ContainerCount, ContainerKind, Entry, Issue, Path, ServerFacts
+from connectors.entries import Container, ContainerCount, ContainerKind, Entry, Issue, Path, ServerFacts
 from connectors.postgresql import catalog
 from connectors.postgresql.reading import entries_of
 from connectors.postgresql.session import Connection, Row
@@ -28,6 +28,9 @@ error."""
 
 ROWS_AT_ONCE = 200
 """Tables described in one fetch: with the widest tables, some 20 MB."""
+
+FIRST_ROWS, FIRST_COLUMNS = 40, 1_000
+"""The first fetch and the first batch are small, so that the platform has work while the source goes on."""
 
 
 class Discovery:
@@ -50,6 +53,8 @@ class Discovery:
         """What an earlier snapshot of this reading showed."""
         self._widths = Counter[Path]()
         self._unchanged = UnchangedCounts()
+        self._is_unchanged = False
+        """The whole source is as it was known."""
         self._issues: list[Entry] = []
 
     async def batches(self) -> AsyncGenerator[list[Entry]]:
@@ -67,26 +72,33 @@ class Discovery:
                     raise
                 self._reported = frozenset(self._seen)
                 self._unchanged, self._issues = UnchangedCounts(), []
-        if gone := self._gone():
+        if gone := await self._gone():
             yield gone
 
     async def _in_one_snapshot(self) -> AsyncGenerator[list[Entry]]:
         async with self._connection.transaction(isolation="repeatable_read", readonly=True):
-            yield await self._containers()
-            if self._known.digests and self._known.trust_digests:
-                changed = await self._changed()
+            facts, *containers = await self._containers()
+            if self._known.is_compared:
+                digests = await self._digests()
+                if self._is_as_known(containers, digests):
+                    yield [facts, *self._unchanged.entries(), *await self._counts()]
+                    return
+                yield [facts, *containers]
+                changed = await self._changed(digests)
                 tables = self._tables(catalog.some_documents(self._version), changed) if changed else None
-            elif self._oids is None:
-                tables = self._tables(catalog.documents(self._version))
             else:
-                tables = self._tables(catalog.some_documents(self._version), self._oids)
+                yield [facts, *containers]
+                if self._oids is None:
+                    tables = self._tables(catalog.documents(self._version))
+                else:
+                    tables = self._tables(catalog.some_documents(self._version), self._oids)
             if tables is not None:
                 async with aclosing(tables):
                     async for batch in tables:
                         yield batch
             yield [*self._issues, *self._unchanged.entries(), *await self._counts()]
 
-    async def _containers(self) -> list[Entry]:
+    async def _containers(self) -> tuple[ServerFacts, *tuple[Container, ...]]:
         facts = await self._fetch(catalog.FACTS)
         self._database, self._version = facts[0]["database"], facts[0]["number"]
         schemas = await self._fetch(catalog.SCHEMAS)
@@ -103,7 +115,7 @@ class Discovery:
         ]
         self._schemas = [each.path for each in below]
         self._seen.update((root.path, *self._schemas))
-        return [ServerFacts(version=_short_version(self._version)), root, *below]
+        return ServerFacts(version=_short_version(self._version)), root, *below
 
     async def _select(self) -> set[str]:
         """Finds what the patterns take; answers with the schemas that hold any of it."""
@@ -117,16 +129,30 @@ class Discovery:
         self._oids = [row["oid"] for row in taken]
         return {row["schema"] for row in taken}
 
-    async def _changed(self) -> list[int]:
-        """The tables whose digest is not the one known."""
+    async def _digests(self) -> list[tuple[Path, Row]]:
+        """Each table with the digest that the source made of it."""
         if self._oids is None:
             rows = await self._fetch(catalog.digests(self._version))
         else:
             rows = await self._fetch(catalog.some_digests(self._version), self._oids)
+        return [(path_of(self._database, row["schema"], row["name"]), row) for row in rows]
+
+    def _is_as_known(self, containers: Sequence[Container], tables: Sequence[tuple[Path, Row]]) -> bool:
+        """Whether nothing at all has changed, so that there is nothing to compare one by one."""
+        found = {each.path: each.digest for each in containers}
+        found |= {path: row["digest"] for path, row in tables}
+        if len(found) != len(containers) + len(tables) or not self._known.is_all(found):
+            return False
+        self._is_unchanged = True
+        for path, row in tables:
+            self._unchanged.add(path[:-1], row["width"])
+        return True
+
+    async def _changed(self, tables: Sequence[tuple[Path, Row]]) -> list[int]:
+        """The tables whose digest is not the one known."""
         changed: list[int] = []
-        known = self._known.digests
-        for row in rows:
-            path = path_of(self._database, row["schema"], row["name"])
+        known = await self._known.digests()
+        for path, row in tables:
             if known.get(path) == row["digest"]:
                 self._seen.add(path)
                 self._unchanged.add(path[:-1], row["width"])
@@ -137,6 +163,7 @@ class Discovery:
     async def _tables(self, statement: str, *arguments: Any) -> AsyncGenerator[list[Entry]]:
         batch: list[Entry] = []
         columns = 0
+        enough = min(FIRST_COLUMNS, self._batch)
         unreadable: dict[int, str] = {}
         try:
             async with aclosing(self._ahead(statement, *arguments)) as chunks:
@@ -144,9 +171,9 @@ class Discovery:
                     for entries in self._described(rows, unreadable):
                         batch += entries
                         columns += columns_in(entries)
-                        if columns >= self._batch or len(batch) >= self._batch:
+                        if columns >= enough or len(batch) >= enough:
                             yield batch
-                            batch, columns = [], 0
+                            batch, columns, enough = [], 0, self._batch
         except CHANGED_MEANWHILE:
             yield batch  # these count as reported
             raise
@@ -179,7 +206,7 @@ class Discovery:
     async def _ahead(self, statement: str, *arguments: Any) -> AsyncGenerator[list[Row]]:
         """Chunks of rows; the server makes the next one while this one is worked on."""
         cursor = await self._count(self._connection.cursor(statement, *arguments))
-        coming = asyncio.ensure_future(cursor.fetch(ROWS_AT_ONCE))
+        coming = asyncio.ensure_future(cursor.fetch(FIRST_ROWS))
         try:
             while rows := await coming:
                 coming = asyncio.ensure_future(cursor.fetch(ROWS_AT_ONCE))
@@ -205,10 +232,11 @@ class Discovery:
             for path in self._schemas
         ]
 
-    def _gone(self) -> list[Entry]:
-        return removals(
-            path for path in self._known.digests if path not in self._seen and self._looked_for(path)
-        )
+    async def _gone(self) -> list[Entry]:
+        if self._is_unchanged:
+            return []
+        known = await self._known.digests()
+        return removals(path for path in known if path not in self._seen and self._looked_for(path))
 
     def _looked_for(self, path: Path) -> bool:
         if not self._selection.narrowed:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.building import MOST_TEXT, bounded, dataset_entries, found_column, path_of
+from connectors.building import MOST_TEXT, bounded, dataset_entries, path_of
 from connectors.entries import DatasetKind, Entry, FoundColumn, FoundForeignKey, Path, clean
 from connectors.postgresql.catalog import COLUMN_FIELDS, HEAD_FIELDS, ITEM, KEY_FIELDS, RECORD, UNIT
 from connectors.postgresql.session import Row
@@ -67,9 +67,7 @@ def columns_of(text: str) -> tuple[list[FoundColumn], dict[str, str]]:
         else:
             default = comment = None
         columns.append(
-            found_column(
-                name, int(number), native, data_type(native, kind), required == "f", default, comment
-            )
+            FoundColumn(name, int(number), native, data_type(native, kind), required == "f", default, comment)
         )
     return columns, names
 

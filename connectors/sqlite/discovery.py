@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -16,7 +16,6 @@ from connectors.building import (
     container,
     dataset_entries,
     digest_of,
-    found_column,
     path_of,
     removals,
 )
@@ -63,6 +62,7 @@ class Discovery:
         self._selection = selection
         self._batch = batch
         self._count = count
+        self._digests: Mapping[Path, str] = {}
         self._seen: set[Path] = {(MAIN,)}
         self._unchanged = UnchangedCounts()
         self._tables: dict[str, Row] = {}
@@ -73,6 +73,7 @@ class Discovery:
 
     async def batches(self) -> AsyncGenerator[list[Entry]]:
         """The file as a container, its tables, counts, and last what is gone."""
+        self._digests = await self._known.digests()
         await self._read_small()
         facts = ServerFacts(version=sqlite3.sqlite_version)
         yield [facts, container((MAIN,), ContainerKind.DATABASE, None)]
@@ -159,7 +160,7 @@ class Discovery:
         self._found[1] += len(rows)
         keys = self._keys.get(name, NO_KEYS)
         digest = digest_of(repr(rows), repr(table[1:]), repr(keys))
-        if self._known.trust_digests and self._known.digests.get(path) == digest:
+        if self._known.trust_digests and self._digests.get(path) == digest:
             self._unchanged.add(path[:-1], len(rows))
             return
         yield from dataset_entries(
@@ -191,7 +192,7 @@ class Discovery:
     def _gone(self) -> list[Entry]:
         return removals(
             path
-            for path in self._known.digests
+            for path in self._digests
             if path not in self._seen
             and (not self._selection.narrowed or (len(path) == 2 and self._selection.looks_at(MAIN, path[1])))
         )
@@ -204,7 +205,7 @@ def _column(row: Row) -> FoundColumn:
     _, name, ordinal, declared, required, default, key, hidden = row
     if hidden in GENERATED:
         default = "generated"
-    return found_column(
+    return FoundColumn(
         clean(name),
         int(ordinal),
         bounded(declared, MOST_TEXT) or "",

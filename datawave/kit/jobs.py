@@ -157,7 +157,8 @@ async def signal_due(database: Database, arq: ArqRedis) -> int:
 async def _signal(arq: ArqRedis, due: Sequence[tuple[UUID, int]]) -> None:
     """What arq's own `enqueue_job` writes, for many at once. A signal that still waits is left as it is."""
     queue, now = arq.default_queue_name, timestamp_ms()
-    async with arq.pipeline(transaction=True) as pipeline:
+    valkey: Any = arq  # redis-py types its commands only in part
+    async with valkey.pipeline(transaction=True) as pipeline:
         for job_id, attempt in due:
             signal = f"{queue}:{job_id.hex}:{attempt}"
             message = serialize_job(
@@ -165,6 +166,7 @@ async def _signal(arq: ArqRedis, due: Sequence[tuple[UUID, int]]) -> None:
             )
             pipeline.set(job_key_prefix + signal, message, px=SIGNAL_LIVES_MS, nx=True)
             pipeline.zadd(queue, {signal: now}, nx=True)
+        pipeline.publish(queue, b"")  # rings whoever listens
         await pipeline.execute()
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast, final
 from uuid import UUID
 
+import msgspec
 import orjson
-from pydantic import ValidationError
 from sqlalchemy import select, update
 
 from auth.permissions import Permission
@@ -179,28 +180,29 @@ def checked_entries(kind: AgentCapability, batch: Batch) -> list[Entry]:
     kept."""
     if not batch.entries:
         return []
-    adapter = CHECKS.get(kind.value)
-    if adapter is None:
+    check = CHECKS.get(kind.value)
+    if check is None:
         raise invalid(f"Tasks of kind {kind.value} report no entries.", path=["entries"])
     if b"\\u0000" in batch.encoded:
         _refuse_nul(batch.entries)
     try:
-        return cast("list[Entry]", adapter.validate_json(batch.encoded))
-    except ValidationError as error:
-        [first, *_] = error.errors(include_url=False, include_context=False, include_input=False)
+        return check.decode(batch.encoded)
+    except msgspec.ValidationError as error:
+        words, _, place = str(error).partition(" - at ")
         raise invalid(
-            f"An entry will not do: {first['msg']}.",
-            path=["entries", *_steps(first["loc"])],
+            f"An entry will not do: {words}.",
+            path=["entries", *_STEP.findall(place), *_FIELD.findall(words)],
             expected="docs/reference/agent-protocol.md",
         ) from None
-    except (OverflowError, RecursionError):
-        raise invalid("The entries hold a number or a depth beyond all bounds.", path=["entries"]) from None
+    except RecursionError:
+        raise invalid("The entries are nested beyond all bounds.", path=["entries"]) from None
 
 
-def _steps(place: tuple[int | str, ...]) -> list[str]:
-    """The place in the JSON: pydantic puts the word of the entry after its number."""
-    steps = [str(step) for step in place]
-    return [steps[0], *steps[2:]] if len(steps) > 2 and isinstance(place[1], str) else steps
+_STEP = re.compile(r"\w+")
+"""Members and places in a path such as `$[3].columns[0].name`."""
+
+_FIELD = re.compile(r" field `(\w+)`")
+"""A member that is missing, or that nobody knows: it is in the words, not in the path."""
 
 
 def _refuse_nul(entries: Sequence[Any]) -> None:

@@ -17,7 +17,7 @@ from asyncpg import UniqueViolationError
 
 from datawave.kit.commands import Tx
 from datawave.kit.errors import InputError, invalid
-from datawave.kit.ids import new_id
+from datawave.kit.ids import driver_id, new_id
 from domain.catalog import drift as drifting
 from domain.catalog import keys, writing
 from domain.catalog.drift import Drift
@@ -147,7 +147,7 @@ class Batch:
 
     def _new_column(self, dataset_id: UUID, found: Column) -> UUID:
         name, full, ordinal, native, common, nullable, default, comment = found
-        column_id, at = new_id(), self.at
+        column_id, at = driver_id(), self.at
         self.new_columns.append(
             (
                 column_id,

@@ -188,7 +188,7 @@ def _add_columns(dataset: DatasetFound, columns: Sequence[FoundColumn]) -> None:
             full,
             _small(column.ordinal),
             tidy(column.native_type) or "",
-            column.data_type.value,
+            column.data_type,
             column.nullable,
             tidy(column.default),
             tidy(column.comment),
@@ -220,11 +220,13 @@ change."""
 def plain(value: Any, depth: int = 0) -> Any:
     """Any JSON as PostgreSQL holds it: texts made fit, numbers it cannot hold as text or null, depth and
     length bounded."""
+    if isinstance(value, str):
+        return tidy(value)
     match value:
+        case list() | tuple() if depth < MOST_DEPTH:
+            return [plain(each, depth + 1) for each in cast(list[Any], value)[:1_000]]
         case None | bool():
             return value
-        case str():
-            return tidy(value)
         case int():
             return value if abs(value) < 2**53 else str(value)[:100]
         case float():
@@ -232,8 +234,6 @@ def plain(value: Any, depth: int = 0) -> Any:
         case dict() if depth < MOST_DEPTH:
             items = list(cast(dict[Any, Any], value).items())[:1_000]
             return {tidy(str(name), 200) or "": plain(each, depth + 1) for name, each in items}
-        case list() | tuple() if depth < MOST_DEPTH:
-            return [plain(each, depth + 1) for each in cast(list[Any], value)[:1_000]]
         case _:
             return tidy(str(value), 200)
 

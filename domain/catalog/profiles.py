@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 from uuid import UUID
 
-from connectors.entries import ColumnProfile, Entry, Profile
+from connectors.entries import ColumnProfile, Entry, Profile, as_dict
 from datawave.kit.commands import Tx
 from domain.catalog import writing
 from domain.catalog.found import plain
@@ -72,8 +71,7 @@ async def profiles(
 
 
 def _profile(column: ColumnProfile) -> str:
-    shown: dict[str, Any] = column.model_dump(mode="python", exclude={"name"})
-    return writing.as_json(plain(shown))
+    return writing.as_json(plain(as_dict(column, without="name")))
 
 
 def _path(entry: Profile) -> list[str]:

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from connectors.entries import (
+    Container,
     ContainerCount,
+    Dataset,
     Entry,
     Issue,
+    MoreColumns,
     Prediction,
     Profile,
     Removed,
     ServerFacts,
     Unchanged,
+    as_dict,
 )
 from datawave.kit import breakers
 from datawave.kit.commands import Tx
@@ -27,7 +31,6 @@ from models.discovery import Run, RunState, StageRun, ValidationIssue
 from models.sources import DataSource
 
 MOST_ISSUES = 1_000
-FOR_THE_CATALOG = ("container", "dataset", "columns")
 
 
 async def _run_of(tx: Tx, task: AgentTask) -> tuple[Run, DataSource]:
@@ -58,7 +61,7 @@ class Reading(agents.Consumer):
         discover = await stage_of(tx, run, "discover")
         assert discover is not None
         await self._connected(tx, run, discover, entries)
-        catalog = [entry for entry in entries if entry.entry in FOR_THE_CATALOG]  # type: ignore[attr-defined]  # every entry has its kind
+        catalog = [entry for entry in entries if isinstance(entry, Container | Dataset | MoreColumns)]
         if catalog:
             await self._into_catalog(tx, run, source, catalog)
         removed = [path for entry in entries if isinstance(entry, Removed) for path in entry.paths]
@@ -73,11 +76,11 @@ class Reading(agents.Consumer):
         connect = await stage_of(tx, run, "connect")
         for entry in entries:
             if isinstance(entry, ServerFacts) and connect is not None:
-                connect.results = entry.model_dump(exclude={"entry"})
+                connect.results = as_dict(entry)
         await move_stage(tx, run, connect, RunState.SUCCEEDED)
         await move_stage(tx, run, discover, RunState.RUNNING)
 
-    async def _into_catalog(self, tx: Tx, run: Run, source: DataSource, entries: list[Entry]) -> None:
+    async def _into_catalog(self, tx: Tx, run: Run, source: DataSource, entries: Sequence[Entry]) -> None:
         update = await stage_of(tx, run, "update_catalog")
         await move_stage(tx, run, update, RunState.RUNNING)
         ingested = await ingest.apply(tx, source, run, entries)

@@ -79,7 +79,7 @@ async def _offer_discover(tx: Tx, run: Run, source: DataSource, stage_id: UUID, 
         more={
             "include": run.options.get("include", []),
             "trustDigests": run.mode is not DiscoveryMode.FULL,
-            "known": await ingest.known(tx.session, source.id),
+            "knownPrint": await ingest.print_of_known(tx.session, source.id),
         },
     )
 

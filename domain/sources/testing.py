@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import update
 
 from auth.permissions import Permission
-from connectors.entries import Entry, ServerFacts, TestStep
+from connectors.entries import Entry, ServerFacts, TestStep, as_dict
 from datawave.kit import breakers, tables
 from datawave.kit.commands import Tx, command
 from datawave.kit.errors import ErrorCode, InputError
@@ -167,11 +167,11 @@ class Tests(agents.Consumer):
         results = dict(task.results)
         results["steps"] = [
             *results.get("steps", []),
-            *(e.model_dump(exclude={"entry"}) for e in entries if isinstance(e, TestStep)),
+            *(as_dict(e) for e in entries if isinstance(e, TestStep)),
         ]
         for entry in entries:
             if isinstance(entry, ServerFacts):
-                results["facts"] = entry.model_dump(exclude={"entry"})
+                results["facts"] = as_dict(entry)
         task.results = results
 
     async def finished(self, tx: Tx, task: AgentTask) -> None:

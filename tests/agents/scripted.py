@@ -22,6 +22,7 @@ class Script:
         self.pause_after: int | None = None
         """After so many batches of a discovery it waits for `go_on`."""
 
+        self.gone: list[Path] = []
         self.paused, self.go_on = asyncio.Event(), asyncio.Event()
         self.closed = asyncio.Event()
         self.failure: SourceError | None = None
@@ -67,7 +68,7 @@ class Scripted(Connector[ScriptedConfig]):
             yield batch
         if self.script.failure is not None:
             raise self.script.failure
-        yield [Removed(paths=tuple(known.digests))]
+        yield [Removed(paths=tuple(self.script.gone))]
 
     async def sample(self, datasets: Sequence[Path]) -> AsyncIterator[TableSample]:
         for path in datasets:

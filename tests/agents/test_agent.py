@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import select, text
 
 from connectors.base import Guard, SourceError
-from connectors.entries import Container
+from connectors.entries import Container, encoded
 from datawave.app.built_in import certifier
 from datawave.kit.secrets import Secret
 from domain import agents
@@ -125,7 +126,8 @@ async def test_a_discovery_arrives_in_order_with_its_removals_last(
     site: Site, recorder: Recorder, script: Script
 ) -> None:
     script.batches = [[named(f"s{batch}_{number}") for number in range(3_000)] for batch in range(3)]
-    task = await site.offer("DISCOVER", known=[[["shop", "gone"], "d"]])
+    script.gone = [("shop", "gone")]
+    task = await site.offer("DISCOVER")
     async with site.agent():
         done = await site.ended(task)
     everything = [f"shop/s{batch}_{number}" for batch in range(3) for number in range(3_000)]
@@ -202,7 +204,7 @@ async def test_samples_leave_as_profiles_and_labels_only(
     )
     async with site.agent():
         assert (await site.ended(task)).state is TaskState.COMPLETED
-    told = [entry.model_dump(mode="json") for entry in seen]
+    told = [orjson.loads(encoded(entry)) for entry in seen]
     assert [entry["entry"] for entry in told] == ["profile", "prediction"]
     assert told[1]["label"] == "EMAIL"
     assert [column["name"] for column in told[0]["columns"]] == ["email"]

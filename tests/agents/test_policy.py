@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import TableSample
-from connectors.entries import MOST_BYTES, MOST_ENTRIES, Container, ContainerKind
+from connectors.entries import MOST_BYTES, MOST_ENTRIES, Container, ContainerKind, encoded
 from edge_agent.client import blocks
 from edge_agent.outbox import Pack
 from edge_agent.policy import Policy
@@ -74,10 +74,7 @@ def test_quiet_hours_that_make_no_sense_are_passed_over() -> None:
 @given(st.lists(st.text(min_size=1, max_size=1_000), max_size=60), st.integers(1, 400))
 def test_packs_keep_to_the_bounds_and_lose_nothing(names: list[str], times: int) -> None:
     parts: list[bytes] = [
-        Container(path=(name.encode("utf-8", "replace").decode(),), kind=ContainerKind.SCHEMA, digest="")
-        .model_dump_json()
-        .encode()
-        for name in names
+        encoded(Container(path=(name,), kind=ContainerKind.SCHEMA, digest="")) for name in names
     ] * times
     pack, packed = Pack(), list[bytes]()
     for part in parts[:20_000]:

@@ -54,7 +54,7 @@ async def test_a_gap_names_the_batch_that_is_expected(ground: Ground) -> None:
 @pytest.mark.parametrize(
     ("entries", "path"),
     [
-        ([{"entry": "nothing"}], ["entries", "0"]),
+        ([{"entry": "nothing"}], ["entries", "0", "entry"]),
         ([container("a"), {**container("b"), "kind": "HOUSE"}], ["entries", "1", "kind"]),
         ([{**container("a"), "more": 1}], ["entries", "0", "more"]),
         ([container("")], ["entries", "0", "path", "1"]),
@@ -62,7 +62,7 @@ async def test_a_gap_names_the_batch_that_is_expected(ground: Ground) -> None:
         ([container("\ud800")], ["entries"]),
         ([{**container("a"), "digest": 2**70}], ["entries"]),
         (["text"], ["entries", "0"]),
-        ([step("connect")], ["entries", "0"]),
+        ([step("connect")], ["entries", "0", "entry"]),
         ([container("a")] * 5_001, ["entries"]),
         ([{**container("a"), "comment": "x" * 900_000}], ["entries"]),
     ],

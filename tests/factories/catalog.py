@@ -10,9 +10,19 @@ from hashlib import md5
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import replace
 from sqlalchemy import select, text
 
-from connectors.entries import Dataset, DatasetKind, DataType, Entry, FoundColumn, FoundForeignKey
+from connectors.entries import (
+    Dataset,
+    DatasetKind,
+    DataType,
+    Entry,
+    FoundColumn,
+    FoundForeignKey,
+    Path,
+    encoded,
+)
 from datawave.kit.access import SYSTEM
 from datawave.kit.commands import PUBLIC, Commands, Tx, command
 from datawave.kit.database import Database
@@ -112,7 +122,7 @@ class Ground:
     async def value(self, sql: str, **values: Any) -> Any:
         return (await self.rows(sql, **values))[0][0]
 
-    async def known(self) -> list[list[Any]]:
+    async def known(self) -> dict[Path, str]:
         async with self.database.session() as session:
             return await ingest.known(session, self.source_id)
 
@@ -167,8 +177,8 @@ def table(*path: str, columns: Sequence[FoundColumn | str] = ("id",), **changes:
     made = Dataset(**(values | changes))
     if "digest" in changes:
         return made
-    digest = md5(made.model_dump_json().encode(), usedforsecurity=False).hexdigest()
-    return made.model_copy(update={"digest": digest})
+    digest = md5(encoded(made), usedforsecurity=False).hexdigest()
+    return replace(made, digest=digest)
 
 
 def points(*columns: str, to: tuple[str, ...], at: tuple[str, ...] = ("id",)) -> FoundForeignKey:
