@@ -97,7 +97,7 @@ class Known:
     `trust_digests` false (mode FULL) digests are not compared but removals still are.
 
     All of it has one print: where that of the source is the same, nothing has changed, and the digests need not be
-    fetched at all."""
+    fetched at all. `stamp` is what the source was marked with when it was last read whole and came to this."""
 
     def __init__(
         self,
@@ -105,11 +105,13 @@ class Known:
         *,
         trust_digests: bool = True,
         print_of_all: str | None = None,
+        stamp: str | None = None,
         fetch: Callable[[], Awaitable[Mapping[Path, str]]] = _nothing,
     ) -> None:
         self.trust_digests = trust_digests
         self.print_of_all = print_of_all or (print_of(digests) if digests else None)
         """None where nothing is known."""
+        self._stamp = stamp
         self._fetch = fetch if self.print_of_all else _nothing
         self._digests = digests
 
@@ -122,6 +124,10 @@ class Known:
     @property
     def is_compared(self) -> bool:
         return self.trust_digests and self.print_of_all is not None
+
+    def is_marked(self, stamp: str | None) -> bool:
+        """Whether the source still bears the mark that it had."""
+        return self.is_compared and stamp is not None and stamp == self._stamp
 
     def is_all(self, found: Mapping[Path, str]) -> bool:
         """Whether a reading came to exactly what is known."""

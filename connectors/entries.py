@@ -159,6 +159,8 @@ class ServerFacts(Entry, frozen=True, kw_only=True, tag="server"):
     info: dict[str, Any] = {}
     read_only: bool | None = None
     latency_ms: float | None = None
+    stamp: Annotated[str, Meta(max_length=200)] | None = None
+    """Of a reading of the whole: differs once anything in the source may have changed since."""
 
 
 class TestStep(Entry, frozen=True, kw_only=True, tag="step"):

@@ -18,6 +18,7 @@ class Selection:
         self._exclude = _compiled(exclude)
         self._only = _compiled(only)
         self.everything = not (include or exclude or only)
+        self.words = repr((sorted(include), sorted(exclude), sorted(only)))
         self.narrowed = bool(only)
         """This run looks at a part only, so what lies outside it was not looked for."""
 

@@ -152,6 +152,7 @@ async def _discover(task: Claimed, source: Connector[Any], outbox: Outbox, bench
     known = Known(
         trust_digests=bool(task.instructions.get("trustDigests", True)),
         print_of_all=task.instructions.get("knownPrint"),
+        stamp=task.instructions.get("knownStamp"),
         fetch=partial(bench.known, task.id),
     )
     include: Sequence[str] = task.instructions.get("include") or ()

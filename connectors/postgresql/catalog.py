@@ -60,6 +60,46 @@ COUNTS = f"""
     where {USER_RELATIONS} and ($1::oid[] is null or c.oid = any($1)) group by n.nspname"""
 """The source's own count, by another way than the reading: the widths that tables have on record."""
 
+_WRITTEN = "(select concat(count(*), ':', sum(hashtextextended(concat({key}, '.', xmin), 0))) from {table})"
+_BEYOND = {
+    "pg_class": "oid",
+    "pg_attribute": "attrelid, ' ', attnum",
+    "pg_attrdef": "oid",
+    "pg_constraint": "oid",
+    "pg_type": "oid",
+    "pg_proc": "oid",
+    "pg_operator": "oid",
+    "pg_collation": "oid",
+    "pg_rewrite": "oid",
+    "pg_inherits": "inhrelid",
+    "pg_partitioned_table": "partrelid",
+    "pg_foreign_table": "ftrelid",
+    "pg_description": "objoid, ' ', objsubid",
+}
+_WHOLE = {
+    "pg_namespace": "oid",
+    "pg_foreign_server": "oid",
+    "pg_extension": "oid",
+    "pg_auth_members": "roleid, ' ', member",
+    "pg_shdescription": "objoid",
+    "pg_depend where deptype = 'e'": "objid",
+    "pg_database where datname = current_database()": "oid",
+}
+
+STAMP = "select md5(concat_ws(' ', current_user, current_database(), current_setting('server_version_num'), (\
+    select concat(rolsuper, rolinherit) from pg_roles where rolname = current_user), {})) as stamp".format(
+    ", ".join(
+        [
+            _WRITTEN.format(table=f"{table} where {key.split(',')[0]} >= 16384", key=key)
+            for table, key in _BEYOND.items()
+        ]
+        + [_WRITTEN.format(table=table, key=key) for table, key in _WHOLE.items()]
+    )
+)
+"""Which transaction wrote each row of the catalogs that descriptions are made of (of what came with the server only what
+can change): the same again means that nothing was written, at a seventh of the cost of the digests. Another one means only
+that something was, a TRUNCATE perhaps: the digests then tell."""
+
 _DESCRIBED = """
     with wanted as materialized (
         select c.oid, n.nspname, c.relname, c.relkind, c.reltuples,

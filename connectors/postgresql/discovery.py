@@ -12,9 +12,18 @@ from typing import Any
 import asyncpg
 
 from connectors.base import Known
-from connectors.building import UnchangedCounts, columns_in, container, path_of, removals
+from connectors.building import UnchangedCounts, columns_in, container, digest_of, path_of, removals
 from connectors.counting import Count
-from connectors.entries import Container, ContainerCount, ContainerKind, Entry, Issue, Path, ServerFacts
+from connectors.entries import (
+    Container,
+    ContainerCount,
+    ContainerKind,
+    Entry,
+    Issue,
+    Path,
+    ServerFacts,
+    Unchanged,
+)
 from connectors.postgresql import catalog
 from connectors.postgresql.reading import entries_of
 from connectors.postgresql.session import Connection, Row
@@ -78,6 +87,9 @@ class Discovery:
     async def _in_one_snapshot(self) -> AsyncGenerator[list[Entry]]:
         async with self._connection.transaction(isolation="repeatable_read", readonly=True):
             facts, *containers = await self._containers()
+            if self._known.is_marked(facts.stamp):
+                yield [facts, *await self._all_unchanged()]
+                return
             if self._known.is_compared:
                 digests = await self._digests()
                 if self._is_as_known(containers, digests):
@@ -115,7 +127,14 @@ class Discovery:
         ]
         self._schemas = [each.path for each in below]
         self._seen.update((root.path, *self._schemas))
-        return ServerFacts(version=_short_version(self._version)), root, *below
+        return ServerFacts(version=_short_version(self._version), stamp=await self._stamp()), root, *below
+
+    async def _stamp(self) -> str | None:
+        """Of what a reading of the whole would read; the same tables, if the patterns are the same."""
+        if self._selection.narrowed:
+            return None
+        row = (await self._fetch(catalog.STAMP))[0]
+        return digest_of(row["stamp"], self._selection.words)
 
     async def _select(self) -> set[str]:
         """Finds what the patterns take; answers with the schemas that hold any of it."""
@@ -136,6 +155,17 @@ class Discovery:
         else:
             rows = await self._fetch(catalog.some_digests(self._version), self._oids)
         return [(path_of(self._database, row["schema"], row["name"]), row) for row in rows]
+
+    async def _all_unchanged(self) -> list[Entry]:
+        """Nothing was written since the last reading, so what is there is what was there."""
+        self._is_unchanged = True
+        counts = [each for each in await self._counts() if isinstance(each, ContainerCount)]
+        unchanged = [
+            Unchanged(path=each.path, datasets=each.datasets, columns=each.columns)
+            for each in counts
+            if each.datasets
+        ]
+        return [*unchanged, *counts]
 
     def _is_as_known(self, containers: Sequence[Container], tables: Sequence[tuple[Path, Row]]) -> bool:
         """Whether nothing at all has changed, so that there is nothing to compare one by one."""

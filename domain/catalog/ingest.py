@@ -34,12 +34,11 @@ __all__ = [
     "Ingested",
     "apply",
     "complete",
-    "counts",
     "known",
-    "print_of_known",
     "profiles",
     "remove",
     "sample_targets",
+    "standing",
 ]
 
 MOST_SHOWN = 20
@@ -184,19 +183,16 @@ HERE = ("ACTIVE", "DEPRECATED")
 async def known(session: AsyncSession, source_id: UUID) -> dict[Path, str]:
     """The digest of every container and dataset that is there, for the agent to compare with; a dataset that
     never arrived whole has the digest "", which is nobody's."""
-    rows = (await session.execute(THINGS, {"source": source_id})).all()
-    paths = _paths(rows)
+    things = (await session.execute(THINGS, {"source": source_id})).all()
+    return _digests(things, _paths(things))
+
+
+def _digests(things: Iterable[Any], paths: dict[UUID, Path]) -> dict[Path, str]:
     return {
         paths[row.id]: row.digest or ""
-        for row in rows
+        for row in things
         if row.state in HERE and (row.digest is not None or row.kind not in ("DATABASE", "SCHEMA"))
     }
-
-
-async def print_of_known(session: AsyncSession, source_id: UUID) -> str | None:
-    """One print of all that is known; None where there is nothing."""
-    digests = await known(session, source_id)
-    return print_of(digests) if digests else None
 
 
 def _paths(rows: Iterable[Any]) -> dict[UUID, Path]:
@@ -219,29 +215,32 @@ COLUMNS = text(
     "SELECT parent_id, count(*) AS columns FROM asset"
     " WHERE source_id = :source AND kind = 'COLUMN' AND state IN ('ACTIVE', 'DEPRECATED') GROUP BY parent_id"
 )
-GOING = text(
-    "SELECT a.parent_id, count(*) AS columns FROM reading_mark m JOIN run r ON r.id = m.run_id"
-    " JOIN asset a ON a.id = m.thing_id"
-    " WHERE r.source_id = :source AND m.kind = 'ABSENT' AND a.kind = 'COLUMN' AND a.state IN ('ACTIVE', 'DEPRECATED')"
-    " GROUP BY a.parent_id"
-)
 DATASETS = ("TABLE", "VIEW", "MATERIALIZED_VIEW")
 
 
-async def counts(session: AsyncSession, source_id: UUID) -> dict[Path, tuple[int, int]]:
-    """Container path → datasets and columns that the catalog has of it, to hold against the source's own count.
-    Joined here: right after a first load the database has no statistics to plan a join by."""
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What the catalog has of a source, in numbers: to hold against the source's own count and digests."""
+
+    counts: dict[Path, tuple[int, int]]
+    """Container path → datasets and columns in it."""
+    print_of_all: str | None
+    """One print of all that is known; None where there is nothing."""
+
+
+async def standing(session: AsyncSession, source_id: UUID) -> Standing:
+    """Joined here: right after a first load the database has no statistics to plan a join by."""
     asked = {"source": source_id}
     things = (await session.execute(THINGS, asked)).all()
     columns = {row.parent_id: row.columns for row in await session.execute(COLUMNS, asked)}
-    going = {row.parent_id: row.columns for row in await session.execute(GOING, asked)}
     paths, found = _paths(things), dict[Path, tuple[int, int]]()
     for row in things:
         if row.kind in DATASETS and row.state in HERE:
             where = paths.get(row.parent_id, ())
             datasets, counted = found.get(where, (0, 0))
-            found[where] = (datasets + 1, counted + columns.get(row.id, 0) - going.get(row.id, 0))
-    return found
+            found[where] = (datasets + 1, counted + columns.get(row.id, 0))
+    digests = _digests(things, paths)
+    return Standing(counts=found, print_of_all=print_of(digests) if digests else None)
 
 
 TARGETS = text(

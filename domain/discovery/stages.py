@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.orm import aliased
 
 from datawave.kit import breakers
 from datawave.kit.commands import PUBLIC, Tx, command
@@ -29,7 +30,7 @@ from domain.sources.states import active_reference
 from domain.sources.testing import breaker_name
 from models.agents import AgentCapability, AgentTask, TaskState
 from models.catalog import Asset, AssetState
-from models.discovery import DiscoveryMode, Run, RunState, ValidationIssue
+from models.discovery import DiscoveryMode, Run, RunState, StageRun, ValidationIssue
 from models.sources import DataSource
 
 AGENT_WAIT = timedelta(seconds=60)
@@ -69,19 +70,41 @@ async def _offer_discover(tx: Tx, run: Run, source: DataSource, stage_id: UUID, 
     breaker = await breakers.of(tx.session, breaker_name(source), subject=("source", source.id))
     for event in breakers.admit(breaker, tx.now):
         tx.emit(event)
-    await _offer(
-        tx,
-        run,
-        source,
-        kind=AgentCapability.DISCOVER,
-        stage_id=stage_id,
-        job_id=job_id,
-        more={
-            "include": run.options.get("include", []),
-            "trustDigests": run.mode is not DiscoveryMode.FULL,
-            "knownPrint": await ingest.print_of_known(tx.session, source.id),
-        },
+    known = (await ingest.standing(tx.session, source.id)).print_of_all
+    more = {
+        "include": run.options.get("include", []),
+        "trustDigests": run.mode is not DiscoveryMode.FULL,
+        "knownPrint": known,
+        "knownStamp": await _stamp_of(tx, source, known),
+    }
+    await _offer(tx, run, source, kind=AgentCapability.DISCOVER, stage_id=stage_id, job_id=job_id, more=more)
+
+
+async def _stamp_of(tx: Tx, source: DataSource, known: str | None) -> str | None:
+    """What marked the source when it was last read whole and without a hitch, if the catalog still is what that
+    reading left."""
+    if known is None:
+        return None
+    connect, validate = aliased(StageRun), aliased(StageRun)
+    last = (
+        select(connect.results["stamp"].as_string(), validate.results["print"].as_string(), Run.summary)
+        .join(validate, validate.run_id == connect.run_id)
+        .join(Run, Run.id == connect.run_id)
+        .where(
+            Run.source_id == source.id,
+            Run.kind == "discovery",
+            Run.state == RunState.SUCCEEDED,
+            connect.key == "connect",
+            validate.key == "validate",
+        )
+        .order_by(Run.created_at.desc())
+        .limit(1)
     )
+    found = (await tx.session.execute(last)).one_or_none()
+    if found is None:
+        return None
+    stamp, left, summary = found
+    return stamp if left == known and not summary.get("errors") else None
 
 
 async def _offer_sample(tx: Tx, run: Run, source: DataSource, stage_id: UUID, job_id: UUID) -> bool:
@@ -142,23 +165,23 @@ async def _validate(tx: Tx, run: Run, source: DataSource) -> None:
     await move_stage(tx, run, stage, RunState.RUNNING)
     discover = await stage_of(tx, run, "discover")
     counted: dict[str, Any] = (discover.results.get("counts") or {}) if discover else {}
-    written = await ingest.counts(tx.session, source.id)
+    drifted = await drift.finish(tx, source, run, whole=bool(discover and discover.results.get("complete")))
+    written = await ingest.standing(tx.session, source.id)
     differing = 0
     if not run.options.get("include"):
         for count in counted.values():
-            have = written.get(tuple(count["path"]), (0, 0))
+            have = written.counts.get(tuple(count["path"]), (0, 0))
             if have != (count["datasets"], count["columns"]):
                 differing += 1
                 tx.session.add(_differs(run, source, count, have))
     unread = await _note_unreadable(tx, run, source)
-    drifted = await drift.finish(tx, source, run, whole=bool(discover and discover.results.get("complete")))
     if drifted is not None:
         run.summary = {**run.summary, "drift": True}
     run.summary = {**run.summary, "differing": differing, "unreadable": unread}
     if run.summary.get("added") or run.summary.get("changed") or run.summary.get("removed"):
         enqueue_parsing(tx, source=source, run=run)
     if stage is not None:
-        stage.results = {"containers": len(counted), "differing": differing}
+        stage.results = {"containers": len(counted), "differing": differing, "print": written.print_of_all}
     await move_stage(tx, run, stage, RunState.SUCCEEDED)
 
 

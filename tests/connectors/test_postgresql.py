@@ -6,8 +6,17 @@ from contextlib import aclosing
 from uuid import uuid4
 
 from connectors.base import Known, Limits, TableSample
-from connectors.entries import Container, ContainerCount, Dataset, DatasetKind, DataType, Issue
-from tests.connectors.reading import discover, run_test, sample
+from connectors.entries import (
+    Container,
+    ContainerCount,
+    Dataset,
+    DatasetKind,
+    DataType,
+    Issue,
+    Path,
+    ServerFacts,
+)
+from tests.connectors.reading import Reading, discover, run_test, sample
 from tests.connectors.shop import SHOP, Connect, execute
 from tests.servers import SourceDatabase, SourceServer
 
@@ -70,6 +79,69 @@ async def test_an_unchanged_source_is_told_by_digests_alone(
     assert again.unchanged == {path: count for path, count in first.counts.items() if count != (0, 0)}
     full = await discover(connector, Known(await first.known.digests(), trust_digests=False))
     assert await full.known.digests() == await first.known.digests()
+
+
+CHANGES = [
+    "alter table sales.customer alter column at type timestamp(3)",
+    "alter table sales.customer alter column mail drop not null",
+    "alter table sales.customer alter column born set default current_date",
+    "alter table sales.customer add check (born > '1800-01-01')",
+    "alter table sales.customer rename column mail to address",
+    "comment on column sales.customer.born is 'Of whom'",
+    "comment on schema sales is 'All of it'",
+    "alter type sales.mood rename to temper",
+    "create or replace view sales.totals as select 1 as one, 2 as two",
+    "create schema another",
+    "drop schema empty",
+    "create table public.fresh (a int)",
+    "drop table sales.line",
+    "grant select on sales.customer to public",
+    "create function public.given() returns int language sql as 'select 1'",
+]
+
+
+async def test_a_source_is_marked_anew_by_whatever_a_reading_would_show(
+    source_server: SourceServer, connect: Connect
+) -> None:
+    source = await source_server.database(SHOP)
+    connector = connect(source)
+    stamps = [_stamp_of(await discover(connector))]
+    for change in CHANGES:
+        await execute(
+            source, f"drop view if exists sales.totals; {change}" if "replace view" in change else change
+        )
+        stamps.append(_stamp_of(await discover(connector)))
+    assert len(set(stamps)) == len(CHANGES) + 1
+
+
+async def test_rows_do_not_mark_a_source_and_a_marked_one_is_not_compared(
+    source_server: SourceServer, connect: Connect
+) -> None:
+    source = await source_server.database(SHOP)
+    connector = connect(source)
+    first = await discover(connector)
+    await execute(source, "insert into sales.customer (mail) values ('a@b.example'); analyze sales.customer")
+
+    async def nobody_asks() -> dict[Path, str]:
+        raise AssertionError("fetched")
+
+    print_ = first.known.print_of_all
+    known = Known(print_of_all=print_, stamp=_stamp_of(first), fetch=nobody_asks)
+    again = await discover(connector, known)
+    assert (again.names, again.of(Container), again.removed) == (set(), [], set())
+    assert again.unchanged == {path: count for path, count in first.counts.items() if count != (0, 0)}
+    without = await discover(connector, Known(print_of_all=print_, fetch=nobody_asks))
+    assert (without.unchanged, without.statements) == (again.unchanged, again.statements + 1)
+    part = await discover(connector, first.known, include=["sales.l*"])
+    assert _stamp_of(part) is None
+    full = await discover(
+        connector, Known(await first.known.digests(), stamp=_stamp_of(first), trust_digests=False)
+    )
+    assert full.names == first.names
+
+
+def _stamp_of(reading: Reading) -> str | None:
+    return reading.of(ServerFacts)[0].stamp
 
 
 async def test_only_what_changed_is_read_again(source_server: SourceServer, connect: Connect) -> None:
