@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ TABLES = """
 select c.oid::regclass::text as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = 'public' and c.relkind = 'r'
 """
+OPEN_JOBS = "select count(*) from job where state in ('QUEUED', 'RUNNING', 'RETRYING')"
+REST_SECONDS = 120
 WRITTEN = "select count(*) from {table} where xmin::text::bigint > $1"
 
 
@@ -70,6 +73,7 @@ async def _product(folder: Path, source: BenchSource, base: Baseline) -> tuple[l
         with measured() as first:
             found = await discover(running, source_id, mode="FULL")
         peak = max(megabytes(pid, file="status", field="VmHWM") for pid in tree(running.process.pid))
+        await _at_rest(running)
         before = await _transaction(running)
         seconds, again = await median_of(AGAIN, lambda: discover(running, source_id, mode="INCREMENTAL"))
         touched = await written_since(running, before)
@@ -150,6 +154,14 @@ def _stage_figures(found: Json, base: Baseline) -> list[Figure]:
 
 def _span(stage: Json) -> tuple[datetime, datetime]:
     return datetime.fromisoformat(stage["startedAt"]), datetime.fromisoformat(stage["finishedAt"])
+
+
+async def _at_rest(running: Platform) -> None:
+    """Once the jobs that the first discovery left (the views' lineage) have ended."""
+    async with connected(running.database_url) as connection:
+        async with asyncio.timeout(REST_SECONDS):
+            while await connection.fetchval(OPEN_JOBS):  # noqa: ASYNC110  # the database tells nobody
+                await asyncio.sleep(0.1)
 
 
 async def _transaction(running: Platform) -> int:
