@@ -148,6 +148,13 @@ def test_a_pid_that_is_somebody_elses_now_keeps_no_server_from_starting(tmp_path
         stranger.wait()
 
 
+@pytest.mark.parametrize(
+    ("kernel", "way"), [("4.19.0-27-amd64", "fsync"), ("5.8.0", "syncfs"), ("6.18.44-fc", "syncfs")]
+)
+def test_recovery_syncs_as_a_whole_where_the_kernel_tells_of_failures(kernel: str, way: str) -> None:
+    assert postgres._way_to_sync(kernel) == way
+
+
 def test_a_stale_pid_file_is_nobody(tmp_path: Path) -> None:
     (tmp_path / "postmaster.pid").write_text(f"{os.getpid()}\n")
     (tmp_path / "valkey.pid").write_text(f"{os.getpid()}\n")
