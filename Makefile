@@ -28,6 +28,7 @@ check: ## lint, format, types, layers, and the checks of the house
 
 bench: ## the benchmarks, as ratios
 	@$(PYTHON) deploy/bootstrap.py dev
+	@$(PYTHON) deploy/bootstrap.py run
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 web: ## build the dashboard if its sources changed

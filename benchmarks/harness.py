@@ -26,6 +26,9 @@ Json: TypeAlias = dict[str, Any]
 
 EMAIL = "admin@datawave.local"
 START_SECONDS = 120
+BUILD_SECONDS = 600
+BUILD = "datawave.supervisor.web"
+"""In the command line of what builds the pages."""
 MESSAGE_SECONDS = 120
 """The longest silence that a stream may keep before the bench gives up."""
 
@@ -62,6 +65,12 @@ class Platform:
             return (await self._http.get("/readyz", timeout=2)).status_code == 200
         except httpx2.TransportError:
             return False
+
+    async def pages_built(self) -> None:
+        """Until the pages are built, which a checkout does once, beside the first start."""
+        async with asyncio.timeout(BUILD_SECONDS):
+            while any(BUILD in processes.command_line(pid) for pid in tree(self.process.pid)):  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
 
     async def sign_in(self, password: str) -> None:
         answer = await self.run(documents.SIGN_IN, input={"password": {"email": EMAIL, "password": password}})

@@ -6,6 +6,8 @@ import hashlib
 import importlib.util
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -44,6 +46,29 @@ def test_another_lock_or_a_missing_program_means_set_up(bootstrap: ModuleType) -
     bootstrap.STAMP.write_text(json.dumps({"lock": "dev", "digest": bootstrap.digest("dev")}))
     (bootstrap.VENV / "bin" / "datawave").unlink()
     assert not bootstrap.is_installed("dev")
+
+
+def test_bytecode_is_made_for_starts_where_python_keeps_none(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "COMPILED", bootstrap.VENV / ".compiled")
+    bootstrap.STAMP.write_text(json.dumps({"lock": "dev", "digest": bootstrap.digest("dev")}))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert not bootstrap.is_compiled("run")
+    assert bootstrap.is_compiled("dev")
+    bootstrap.COMPILED.write_text(bootstrap.code_digest())
+    assert bootstrap.is_compiled("run")
+    bootstrap.STAMP.write_text("{}")
+    assert not bootstrap.is_compiled("run")
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE")
+    assert bootstrap.is_compiled("run")
+
+
+def test_what_is_compiled_is_all_that_a_start_imports(bootstrap: ModuleType) -> None:
+    code = f"{bootstrap.IMPORTED}\nimport sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    expected = {"typer", "uvicorn", "asyncpg", "strawberry", "arq", "edge_agent.main", "workers.main"}
+    assert expected <= set(done.stdout.split())
 
 
 def test_a_wheel_with_another_hash_is_refused(bootstrap: ModuleType) -> None:

@@ -121,6 +121,40 @@ def test_an_orphan_on_the_folder_is_ended_first(tmp_path: Path) -> None:
         started.stop()
 
 
+def test_a_killed_server_that_nobody_waited_for_keeps_none_from_starting(tmp_path: Path) -> None:
+    killed = postgres.start_postgres(tmp_path / "pg", password="x").process
+    killed.kill()
+    os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)  # a zombie from here on
+    started = postgres.start_postgres(tmp_path / "pg", password="x")
+    try:
+        assert postgres.psql(started.address, "select 1") == "1"
+        assert killed.poll() == -signal.SIGKILL
+    finally:
+        started.stop()
+
+
+def test_a_pid_that_is_somebody_elses_now_keeps_no_server_from_starting(tmp_path: Path) -> None:
+    data = tmp_path / "pg"
+    postgres.start_postgres(data, password="x").process.kill()
+    pid_file = data / "postmaster.pid"
+    stranger = subprocess.Popen(["sleep", "600"])
+    _, *rest = pid_file.read_text().splitlines()
+    pid_file.write_text("\n".join([str(stranger.pid), *rest]) + "\n")
+    try:
+        postgres.start_postgres(data, password="x").stop()
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+@pytest.mark.parametrize(
+    ("kernel", "way"), [("4.19.0-27-amd64", "fsync"), ("5.8.0", "syncfs"), ("6.18.44-fc", "syncfs")]
+)
+def test_recovery_syncs_as_a_whole_where_the_kernel_tells_of_failures(kernel: str, way: str) -> None:
+    assert postgres._way_to_sync(kernel) == way
+
+
 def test_a_stale_pid_file_is_nobody(tmp_path: Path) -> None:
     (tmp_path / "postmaster.pid").write_text(f"{os.getpid()}\n")
     (tmp_path / "valkey.pid").write_text(f"{os.getpid()}\n")

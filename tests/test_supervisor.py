@@ -184,6 +184,64 @@ def test_a_step_is_done_once_before_who_needs_it(tmp_path: Path, running: list[R
     wait_until(lambda: log.exists() and log.read_text() == "step\nthen\n")
 
 
+HEARS = [
+    sys.executable,
+    "-c",
+    """
+import signal, sys
+from pathlib import Path
+from datawave.supervisor.word import hear_word
+with Path(sys.argv[1]).open("a") as log:
+    print("ahead", file=log, flush=True)
+    print("word" if hear_word() else "none", file=log, flush=True)
+signal.pause()
+""",
+]
+
+
+def test_who_is_started_ahead_goes_on_when_the_others_are_there(
+    tmp_path: Path, running: list[Running]
+) -> None:
+    log = tmp_path / "order"
+    step = {
+        "name": "step",
+        "command": ["sh", "-c", f"until grep -q ahead {log}; do :; done; echo step >> {log}"],
+        "once": True,
+    }
+    then = {"name": "then", "command": [*HEARS, str(log)], "after": ["step"], "ahead": True}
+    up = Running(tmp_path, [then, step])
+    running.append(up)
+    wait_until(lambda: log.exists() and log.read_text() == "ahead\nstep\nword\n")
+    [pid] = up.pids(1)
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: log.read_text() == "ahead\nstep\nword\nahead\nword\n")
+
+
+def test_the_word_never_comes_from_a_supervisor_that_is_gone() -> None:
+    hearing, word = os.pipe()
+    os.close(word)
+    code = "from datawave.supervisor.word import hear_word; print(hear_word())"
+    environment = {**os.environ, "DATAWAVE_PLAN_WORD_FD": str(hearing)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, pass_fds=[hearing], capture_output=True, text=True
+    )
+    os.close(hearing)
+    assert done.stdout == "False\n"
+
+
+def test_told_to_end_it_ends_who_still_waits_for_the_word(tmp_path: Path, running: list[Running]) -> None:
+    log = tmp_path / "order"
+    step = {"name": "step", "command": RESTS, "once": True}
+    then = {"name": "then", "command": [*HEARS, str(log)], "after": ["step"], "ahead": True}
+    up = Running(tmp_path, [step, then])
+    running.append(up)
+    pids = up.pids(2)
+    wait_until(lambda: log.exists() and log.read_text() == "ahead\n")
+    assert up.ended(signal.SIGTERM) == 0
+    assert not any(map(processes.is_running, pids))
+    assert log.read_text() == "ahead\n"
+
+
 def test_a_refusal_ends_all_with_the_reason(tmp_path: Path, running: list[Running]) -> None:
     refuses = ["sh", "-c", "echo 'The moon is full.'; exit 2"]
     up = Running(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import signal
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import structlog
 import uvloop
 from sqlalchemy import text
 
-from datawave.app.core import Core, core
+from datawave.app.core import Core, core, know_everything
 from datawave.kit.errors import UnavailableError
 from datawave.settings import Settings
 from datawave.settings.reference import reference
@@ -24,6 +25,27 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 PATIENCE = 60.0
+BESIDE_THE_SCHEMA = ("datawave.app.serving", "datawave.transports.serving", "uvicorn.lifespan.off")
+
+
+def know_api() -> None:
+    """Import everything that the API consists of and build its schema, before any server has to answer."""
+    from datawave.graphql import schema
+
+    for name in BESIDE_THE_SCHEMA:
+        importlib.import_module(name)
+    know_everything()
+    schema()
+
+
+def know_work(*, with_agent: bool) -> None:
+    """The same for a worker."""
+    from workers.main import know_handlers
+
+    know_everything()
+    know_handlers()
+    if with_agent:
+        importlib.import_module("datawave.app.built_in")
 
 
 def serve(settings: Settings) -> None:
@@ -71,7 +93,6 @@ async def _serve(settings: Settings) -> None:
                 lifespan="off",
                 **uvicorn_options(),
             )
-            gc.collect()
             gc.freeze()
             await uvicorn.Server(config).serve()
 

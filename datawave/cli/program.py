@@ -10,11 +10,12 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from datawave.cli.running import finish, reachable, started
+from datawave.cli.running import finish, reachable, started, uncollected
 from datawave.embedded.processes import CannotRun
 from datawave.kit.secrets import Secret
 from datawave.settings import Profile, Settings, SettingsError, load
 from datawave.supervisor.household import FIRST_START, NEW_PASSWORD
+from datawave.supervisor.word import hear_word
 
 program = typer.Typer(
     help="DataWave: data governance, live.",
@@ -70,8 +71,12 @@ def up(
 def serve() -> None:
     """Run the API alone, on servers that are set by URL."""
     settings = started("serve")
-    from datawave.app import serve
+    with uncollected():
+        from datawave.app import know_api, serve
 
+        know_api()
+    if not hear_word():
+        raise typer.Exit(1)
     finish(serve(settings))
 
 
@@ -81,8 +86,10 @@ def worker(
 ) -> None:
     """Run a worker for background jobs."""
     settings = started("worker")
-    from datawave.app import run_worker
+    with uncollected():
+        from datawave.app import know_work, run_worker
 
+        know_work(with_agent=agent)
     finish(run_worker(settings, with_agent=agent))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import gc
 import inspect
 import time
 from collections.abc import Awaitable, Generator
@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from datawave.embedded import postgres, valkey
 from datawave.embedded.home import DATABASE
 from datawave.embedded.processes import CannotRun
-from datawave.kit import telemetry
 from datawave.kit.secrets import Secret
 from datawave.settings import Settings, load
 
@@ -25,6 +24,8 @@ def finish(outcome: T | Awaitable[T]) -> T:
     if not inspect.isawaitable(outcome):
         return outcome
 
+    import asyncio  # `up` becomes the supervisor without it
+
     async def waited() -> T:
         return await outcome
 
@@ -33,14 +34,30 @@ def finish(outcome: T | Awaitable[T]) -> T:
 
 def started(process: str) -> Settings:
     """Settings and logs for a process that runs for long."""
+    from datawave.kit import telemetry
+
     settings = load()
     telemetry.set_up(log_format=settings.log_format, level=settings.log_level, process=process)
     hide_secrets(settings)
     return settings
 
 
+@contextmanager
+def uncollected() -> Generator[None]:
+    """For imports: the collector would look through ever more definitions, and give back next to none of them.
+    What is there in the end stays as long as the process, and is never looked through again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def hide_secrets(settings: Settings) -> None:
     """None of the settings' secrets reaches a log line of this process."""
+    from datawave.kit import telemetry
+
     for url in (settings.database(), settings.redis()):
         password = urlsplit(url.reveal()).password
         telemetry.register_secret(url)
@@ -54,6 +71,8 @@ def hide_secrets(settings: Settings) -> None:
 @contextmanager
 def reachable() -> Generator[Settings]:
     """Settings whose servers answer: those of a running `datawave up`, else the embedded ones, started."""
+    from datawave.kit import telemetry
+
     settings = load()
     telemetry.set_up(log_format=settings.log_format, level="warning", process="cli")
     with ExitStack() as stack:

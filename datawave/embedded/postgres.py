@@ -7,6 +7,7 @@ Access is by TCP on 127.0.0.1 with a generated password (SCRAM); nothing is trus
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -14,6 +15,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,13 +29,25 @@ from datawave.embedded.processes import CannotRun
 MAJOR = 18
 USERNAME = "datawave"
 LONGEST_SOCKET_PATH = 107
+PID_FILE = "postmaster.pid"
+MEMORY_LINE = 7
+"""The line of a pid file that names the server's shared memory; below it is what the server says of itself."""
 END_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
 """Fast shutdown; immediate; not asked. PostgreSQL recovers from each."""
+
+
+def _way_to_sync(kernel: str) -> str:
+    """What comes before recovery: the file system as a whole, where the kernel (5.8) tells if that failed;
+    else each of well over a thousand files by itself, which takes seconds on a busy disk."""
+    version = tuple(int(part) for part in re.findall(r"\d+", kernel)[:2])
+    return "syncfs" if version >= (5, 8) else "fsync"
+
 
 SMALL: Mapping[str, str] = {
     "max_connections": "60",
     "shared_buffers": "64MB",
     "jit": "off",
+    "recovery_init_sync_method": _way_to_sync(os.uname().release),
     "max_wal_size": "512MB",
     "autovacuum_max_workers": "2",
     "autovacuum_naptime": "15s",
@@ -212,7 +226,7 @@ def postgres_command(
 def is_ready(data: Path, pid: int) -> bool:
     """Whether this very process takes sign-ins: its pid file says so; another server on the port cannot."""
     try:
-        lines = (data / "postmaster.pid").read_text().splitlines()
+        lines = (data / PID_FILE).read_text().splitlines()
     except OSError:
         return False
     return len(lines) > 7 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
@@ -232,7 +246,7 @@ def answers(address: PostgresAddress) -> bool:
 def running_pid(data: Path) -> int | None:
     """The postmaster that serves this folder, also one that a killed parent left behind."""
     try:
-        pid = int((data / "postmaster.pid").read_text().splitlines()[0])
+        pid = int((data / PID_FILE).read_text().splitlines()[0])
     except (OSError, ValueError, IndexError):
         return None
     if not processes.is_running(pid):
@@ -255,6 +269,36 @@ def end_orphan(data: Path, *, patience: float = 15) -> None:
         raise CannotRun(
             f"PostgreSQL (process {pid}) still runs on {data} and does not end: end it and start again."
         )
+    if (data / PID_FILE).exists():
+        _outlive_backends(data)
+        _disown(data)
+
+
+def _disown(data: Path) -> None:
+    """Take over the pid file of a server that is gone, from the process that starts the next one.
+
+    PostgreSQL does not start while a process has the number in the file: a zombie that nobody has waited for
+    yet, or a stranger's after the machine's start. Its own parent's number it passes over, and then looks, as
+    after every crash, whether the old server's memory is still in use.
+    """
+    file = data / PID_FILE
+    try:
+        _, *rest = file.read_text().splitlines()[:MEMORY_LINE]
+        owner = file.stat()
+    except (OSError, ValueError):
+        return
+    fresh = data.with_name(f".postmaster.pid.{os.getpid()}")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as opened:
+        opened.write("\n".join([str(os.getpid()), *rest]) + "\n")
+        os.fchown(opened.fileno(), owner.st_uid, owner.st_gid)
+    fresh.rename(file)
+
+
+def _outlive_backends(data: Path, *, patience: float = 5) -> None:
+    """They see that their server was killed and end at once; until then no other one would start."""
+    until = time.monotonic() + patience
+    while processes.is_worked_in(data) and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def psql(address: PostgresAddress, sql: str, *, database: str = "postgres", patience: float = 30) -> str:

@@ -49,6 +49,7 @@ def start(
     output: int | None = None,
     directory: Path | None = None,
     niceness: int = 0,
+    inherited: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a child in a process group of its own that does not outlive us; `output` takes both streams."""
     return subprocess.Popen(
@@ -59,6 +60,7 @@ def start(
         env=environment,
         cwd=directory,
         process_group=0,
+        pass_fds=inherited,
         preexec_fn=die_with_parent(end_signal, niceness=niceness),
     )
 
@@ -161,6 +163,16 @@ def own_children() -> list[int]:
         with contextlib.suppress(OSError):
             found += [int(pid) for pid in (thread / "children").read_text().split()]
     return found
+
+
+def is_worked_in(folder: Path) -> bool:
+    """Whether a process has this folder as its own, as far as we may know; zombies have none."""
+    place = str(folder.resolve())
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdecimal() and str((entry / "cwd").readlink()) == place:
+                return True
+    return False
 
 
 def command_line(pid: int) -> str:

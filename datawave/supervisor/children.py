@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import subprocess
 import time
@@ -12,6 +14,7 @@ from pathlib import Path
 
 from datawave.embedded import processes
 from datawave.embedded.processes import CannotRun
+from datawave.supervisor.word import WORD
 
 REFUSED = 2
 """The exit code of a program that would refuse again: it has said why, and is not started again."""
@@ -33,6 +36,8 @@ class Child:
     """Asked with the process's id until it says yes; None means at once."""
     after: tuple[str, ...] = ()
     """Started when these are ready, or done."""
+    ahead: bool = False
+    """Started before them, to import in the meantime: it touches nothing until it hears the word."""
     environment: Mapping[str, str] | None = None
     once: bool = False
     """A step: done when it ends with 0. Other children are started again whenever they end."""
@@ -51,6 +56,7 @@ class Child:
 
 class State(Enum):
     WAITING = auto()
+    HELD = auto()
     STARTING = auto()
     READY = auto()
     DONE = auto()
@@ -72,6 +78,8 @@ class Kept:
     trouble: str | None = None
     """Why everything has to end."""
     _born: float = field(default_factory=time.monotonic)
+    _word: int | None = None
+    """The end of the pipe through which a child that was started ahead is told to go on."""
 
     @property
     def name(self) -> str:
@@ -95,15 +103,19 @@ class Kept:
         if (
             self.state is State.WAITING
             and time.monotonic() >= self.not_before
-            and all(map(ready, self.child.after))
+            and (self.child.ahead or all(map(ready, self.child.after)))
         ):
             self._start()
+        if self.state is State.HELD and all(map(ready, self.child.after)):
+            self._let_go()
 
     def due(self, ready: Callable[[str], bool]) -> float | None:
         """In how many seconds there is something to do that no signal announces."""
         if self.state is State.STARTING and not self.child.once:
             return 0.05
-        if self.state is State.WAITING and all(map(ready, self.child.after)):
+        if self.state is State.HELD and all(map(ready, self.child.after)):
+            return 0.0
+        if self.state is State.WAITING and (self.child.ahead or all(map(ready, self.child.after))):
             return max(0.0, self.not_before - time.monotonic())
         return None
 
@@ -118,29 +130,49 @@ class Kept:
             self._give_up(str(refused))
             return
         except OSError as refused:
+            self._forget_word()
             self._again(f"cannot be started ({refused.strerror})")
             return
+        if self.child.ahead:
+            self.state = State.HELD
+        else:
+            self._begun()
+
+    def _begun(self) -> None:
         self.started = time.monotonic()
         self.state = State.STARTING
         if self.child.ready is None and not self.child.once:
             self._is_ready()
 
+    def _let_go(self) -> None:
+        assert self._word is not None
+        with contextlib.suppress(BrokenPipeError):  # it ended; that is seen at the next step
+            os.write(self._word, b"\n")
+        self._forget_word()
+        self._begun()
+
+    def _forget_word(self) -> None:
+        if self._word is not None:
+            os.close(self._word)
+            self._word = None
+
     def _popen(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         environment = dict(self.child.environment) if self.child.environment is not None else None
-        if self.child.log is None:
+        with contextlib.ExitStack() as stack:
+            inherited: list[int] = []
+            if self.child.ahead:
+                hearing, self._word = os.pipe()
+                stack.callback(os.close, hearing)
+                inherited.append(hearing)
+                environment = {**(os.environ if environment is None else environment), WORD: str(hearing)}
+            log = stack.enter_context(self.child.log.open("ab")) if self.child.log is not None else None
             return processes.start(
                 command,
                 end_signal=self.child.end_signal,
                 environment=environment,
+                output=log.fileno() if log is not None else None,
                 niceness=self.child.niceness,
-            )
-        with self.child.log.open("ab") as output:
-            return processes.start(
-                command,
-                end_signal=self.child.end_signal,
-                environment=environment,
-                output=output.fileno(),
-                niceness=self.child.niceness,
+                inherited=inherited,
             )
 
     def _look(self) -> None:
@@ -163,6 +195,7 @@ class Kept:
         assert self.process is not None
         processes.kill_group(self.process.pid)
         self.process = None
+        self._forget_word()
         if code == 0 and (self.child.once or self.child.may_finish):
             self.state = State.DONE
             if self.child.once:

@@ -136,16 +136,18 @@ class Household:
             ready=lambda _pid: says_ready(self.plan.local_url),
             environment=self.environment(),
             after=("migrate", "admin", "valkey"),
+            ahead=True,
         )
 
     def _worker(self, number: int) -> Child:
-        """The first one has the built-in agent beside it."""
+        """The first one has the built-in agent beside it. None takes the API's start a processor away, nor
+        leaves the agent without the API at the end."""
         return Child(
             name=f"worker-{number}",
             title="Worker and agent" if number == 1 else f"Worker {number}",
             command=lambda: self._program("worker", *(["--agent"] if number == 1 else [])),
             environment=self.environment(),
-            after=("migrate", "admin", "valkey"),
+            after=("migrate", "admin", "valkey", "serve"),
         )
 
     def _demo(self) -> Child:
