@@ -28,9 +28,18 @@ PURPOSE = {
 }
 
 
+LOADERS = "resolvers.loaders."
+"""Batch reads: they know no types, so none are put into their namespaces."""
+
+
 def modules(room: ModuleType) -> list[ModuleType]:
-    names = sorted(found.name for found in pkgutil.iter_modules(room.__path__) if not found.ispkg)
-    return [importlib.import_module(f"{room.__name__}.{name}") for name in names]
+    """The files of a room and of the folders in it; a folder's own `__init__` only names what its files hold."""
+    names = sorted(
+        found.name
+        for found in pkgutil.walk_packages(room.__path__, prefix=f"{room.__name__}.")
+        if not found.ispkg and not found.name.startswith(LOADERS)
+    )
+    return [importlib.import_module(name) for name in names]
 
 
 def _meet(rooms: list[ModuleType]) -> list[type[Any]]:
