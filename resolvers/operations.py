@@ -210,7 +210,7 @@ class Subscriptions:
             return event.type == "JobChanged" and _may_see(context, event)
 
         async for event in context.follow(topic, given(after), wanted=wanted, progress=_further):
-            job = await context.node("job", event.subject_id) if event.subject_id else None
+            job = await context.node_of(Job, event.subject_id)
             if job is not None:
                 yield JobProgressed.of(event, job=job)
 

@@ -20,9 +20,10 @@ from datawave.kit.ids import key_of, new_id, taken_apart
 from datawave.kit.live import Live
 from datawave.kit.loaders import Loaders
 from datawave.transports.door import OperationContext
-from schema.rows import SHOWN
+from schema.rows import SHOWN, row_shown_by
 
 R = TypeVar("R")
+N = TypeVar("N")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +90,14 @@ class Context(OperationContext):
         if row is None or row not in SHOWN:
             return None
         return SHOWN[row].of_maybe(await self.loaders.row(row).load(key))
+
+    async def node_of(self, kind: type[N], key: UUID | None) -> N | None:
+        """A thing of a known type by its key; None without one, or where the viewer may not see it."""
+        if key is None:
+            return None
+        row = row_shown_by(kind)
+        shown: Any = SHOWN[row].of_maybe(await self.loaders.row(row).load(key))
+        return shown
 
     async def by_id(self, text: str) -> Any:
         parts = taken_apart(text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import strawberry
@@ -170,6 +171,7 @@ def subscription(
 def _guarded_stream(resolver: Callable[..., AsyncIterator[Any]], needs: str) -> Any:
     """A field extension hands an async generator on without awaiting it, so the guard stands in the generator."""
 
+    @wraps(resolver)  # Strawberry reads the arguments from what is wrapped
     async def guarded(self: Any, info: Info, **kwargs: Any) -> Any:
         check_held(needs, info.context.viewer)
         stream: Any = resolver(self, info, **kwargs)
@@ -180,12 +182,6 @@ def _guarded_stream(resolver: Callable[..., AsyncIterator[Any]], needs: str) -> 
         finally:
             await stream.aclose()
 
-    guarded.__name__ = resolver.__name__
-    guarded.__qualname__ = resolver.__qualname__
-    guarded.__module__ = resolver.__module__
-    guarded.__doc__ = resolver.__doc__
-    guarded.__annotations__ = resolver.__annotations__
-    guarded.__signature__ = inspect.signature(resolver)  # type: ignore[attr-defined]  # what Strawberry reads arguments from
     return guarded
 
 

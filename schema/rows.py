@@ -43,6 +43,13 @@ def plain_fields(cls: type[Any]) -> tuple[str, ...]:
     )
 
 
+@cache
+def row_shown_by(kind: type[Any]) -> type[Any]:
+    """The row class behind a type, or behind an interface that the type of one row implements."""
+    [row] = [row for row, shown in SHOWN.items() if issubclass(shown, kind)]
+    return row
+
+
 def shown(row: Any) -> Any:
     """The type instance of any row."""
     return SHOWN[type(row)].of(row)

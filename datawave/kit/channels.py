@@ -54,24 +54,25 @@ class ValkeyBackend(BroadcastBackend):
         with contextlib.suppress(RedisError, OSError):
             await self._pubsub.aclose()
 
-    async def subscribe(self, channel: str) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # broadcaster passes it by place and calls it a group
-        """Waits for the confirmation, though not for ever: with Valkey away the follower lives on the log and beats."""
-        self._channels.add(channel)
-        confirmed = self._confirmations.setdefault(channel, asyncio.Event())
+    async def subscribe(self, group: str) -> None:
+        """Waits for the confirmation, though not for ever: with Valkey away the follower lives on the log and
+        beats. (A group is what broadcaster calls a channel here.)"""
+        self._channels.add(group)
+        confirmed = self._confirmations.setdefault(group, asyncio.Event())
         if not self.connected.is_set():
             return
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(2):
-                await self._pubsub.subscribe(self._prefix + channel)
+                await self._pubsub.subscribe(self._prefix + group)
                 await confirmed.wait()
 
-    async def unsubscribe(self, channel: str) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as above
-        self._channels.discard(channel)
-        self._confirmations.pop(channel, None)
+    async def unsubscribe(self, group: str) -> None:
+        self._channels.discard(group)
+        self._confirmations.pop(group, None)
         if self.connected.is_set():
             with contextlib.suppress(RedisError, OSError, TimeoutError):
                 async with asyncio.timeout(2):
-                    await self._pubsub.unsubscribe(self._prefix + channel)
+                    await self._pubsub.unsubscribe(self._prefix + group)
 
     async def publish(self, channel: str, message: Any) -> None:
         await self._valkey.publish(self._prefix + channel, message)

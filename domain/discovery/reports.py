@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from connectors.entries import (
+    Container,
     ContainerCount,
+    Dataset,
     Entry,
     Issue,
+    MoreColumns,
     Prediction,
     Profile,
     Removed,
@@ -27,7 +30,7 @@ from models.discovery import Run, RunState, StageRun, ValidationIssue
 from models.sources import DataSource
 
 MOST_ISSUES = 1_000
-FOR_THE_CATALOG = ("container", "dataset", "columns")
+FOR_THE_CATALOG = (Container, Dataset, MoreColumns)
 
 
 async def _run_of(tx: Tx, task: AgentTask) -> tuple[Run, DataSource]:
@@ -58,7 +61,7 @@ class Reading(agents.Consumer):
         discover = await stage_of(tx, run, "discover")
         assert discover is not None
         await self._connected(tx, run, discover, entries)
-        catalog = [entry for entry in entries if entry.entry in FOR_THE_CATALOG]  # type: ignore[attr-defined]  # every entry has its kind
+        catalog = [entry for entry in entries if isinstance(entry, FOR_THE_CATALOG)]
         if catalog:
             await self._into_catalog(tx, run, source, catalog)
         removed = [path for entry in entries if isinstance(entry, Removed) for path in entry.paths]
@@ -77,7 +80,7 @@ class Reading(agents.Consumer):
         await move_stage(tx, run, connect, RunState.SUCCEEDED)
         await move_stage(tx, run, discover, RunState.RUNNING)
 
-    async def _into_catalog(self, tx: Tx, run: Run, source: DataSource, entries: list[Entry]) -> None:
+    async def _into_catalog(self, tx: Tx, run: Run, source: DataSource, entries: Sequence[Entry]) -> None:
         update = await stage_of(tx, run, "update_catalog")
         await move_stage(tx, run, update, RunState.RUNNING)
         ingested = await ingest.apply(tx, source, run, entries)

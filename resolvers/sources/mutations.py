@@ -101,7 +101,7 @@ class Mutations:
             job = await ended(context, job.id, after=after, seconds=seconds + 5)
             context.tracking_id = tracking
         test = await test_of(context, job)
-        source = await context.node("source", source_id) if source_id else None
+        source = await context.node_of(DataSource, source_id)
         if test is None and job.state.value in ("FAILED", "DEAD"):
             raise unavailable(job)
         return TestConnectionPayload(
@@ -142,7 +142,7 @@ class Mutations:
             )
         if test is None and job.state.value in ("FAILED", "DEAD"):
             raise unavailable(job)
-        source = await context.node("source", source_id)
+        source = await context.node_of(DataSource, source_id)
         return DataSourcePayload(data_source=source, job=None if test is not None else shown(job))
 
     @mutation(

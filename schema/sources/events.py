@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 class DataSourceChanged(FromLogged, StreamEvent):
     @strawberry.field
     async def data_source(self, info: Info) -> DataSource | None:
-        key = self.logged.source_id
-        return await info.context.node("source", key) if key else None
+        return await info.context.node_of(DataSource, self.logged.source_id)
 
     @strawberry.field
     def changes(self) -> list[FieldChange]:
