@@ -43,6 +43,14 @@ def key_of(word: str, text: str, *, path: Sequence[str] = ("id",)) -> UUID:
     return parts[1]
 
 
+def any_key_of(text: str, *, path: Sequence[str]) -> UUID:
+    """The key in a global id of whatever word."""
+    parts = taken_apart(text)
+    if parts is None:
+        raise invalid("This is not an id; ids come from the API and are passed on unchanged.", path=path)
+    return parts[1]
+
+
 def keys_of(word: str, texts: Sequence[str], *, path: Sequence[str] = ("ids",)) -> list[UUID]:
     return [key_of(word, text, path=[*path, str(at)]) for at, text in enumerate(texts)]
 
