@@ -13,7 +13,7 @@ from uuid import UUID
 
 import orjson
 from asyncpg import exceptions as pg
-from sqlalchemy import DateTime, Enum, MetaData, Text, Uuid, event, func
+from sqlalchemy import DateTime, Enum, MetaData, Text, Uuid, func
 from sqlalchemy import exc as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.engine import make_url
@@ -183,7 +183,7 @@ def asyncpg_url(url: str) -> str:
 
 
 class Database:
-    """The pool, and what hangs on it: how many statements were sent, who wants to know of commits."""
+    """The pool, and who wants to know of commits."""
 
     def __init__(self, url: str, *, pool_size: int = 10, overflow: int = 10, name: str = "datawave") -> None:
         self.engine: AsyncEngine = create_async_engine(
@@ -208,13 +208,8 @@ class Database:
             },
         )
         self.reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self.statements = 0
         self.after_commit: list[Any] = []
         """Called with nothing after each commit that left events or jobs; they must not block."""
-        event.listen(self.engine.sync_engine, "before_cursor_execute", self._count)
-
-    def _count(self, *_: Any) -> None:
-        self.statements += 1
 
     def committed(self) -> None:
         for told in self.after_commit:
