@@ -11,8 +11,9 @@ from tests import servers
 from tests.client import Answer, Client
 from tests.factories import documents
 from tests.factories.sources import Make, mariadb
-from tests.fixtures.agent import Agent, HouseClock, Worker
+from tests.fixtures.agent import Agent, Worker
 from tests.fixtures.api import House
+from tests.fixtures.clock import HouseClock
 from tests.sources_at_fault import Wire
 from tests.streams import heard
 
