@@ -217,7 +217,8 @@ class UnchangedCounts:
 
 
 def gone(known: Known, seen: Set[Path], selection: Selection) -> list[Entry]:
-    """What was known, was looked for and is not there, where tables stand in schemas right below the source."""
+    """What was known, was looked for and is not there, where tables stand in schemas right below the
+    source."""
     return removals(
         path
         for path in known.digests

@@ -74,7 +74,8 @@ class Relational(Connector[C], Generic[C, N]):
         """Gives the statements of a reading their time limit, where it is not the connection's own."""
 
     def _broke_off(self) -> None:
-        """After a failure, or an answer that was not read to its end: the connection may not be fit for more."""
+        """After a failure, or an answer that was not read to its end: the connection may not be fit for
+        more."""
 
     @abstractmethod
     def _reading(self, connection: N, known: Known, selection: Selection) -> Reading: ...

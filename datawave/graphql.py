@@ -1,4 +1,5 @@
-"""Builds the one schema: walks the rooms, lets the types meet, merges the roots. Nothing lists the features."""
+"""Builds the one schema: walks the rooms, lets the types meet, merges the roots. Nothing lists the
+features."""
 
 from __future__ import annotations
 
@@ -21,10 +22,10 @@ from schema.scalars import CONFIG
 DESCRIPTION = "The DataWave API: a data governance platform as one GraphQL graph."
 PURPOSE = {
     "Query": "Reads, from read models; nothing here changes anything.",
-    "Mutation": "Writes: each is one command, in one transaction, with its events, its audit entry, and its way back where"
-    " there is one.",
-    "Subscription": "Live, resumable streams: `after` is the cursor of the last event seen; without it the stream begins"
-    " now.",
+    "Mutation": "Writes: each is one command, in one transaction, with its events, its audit entry, and its"
+    " way back where there is one.",
+    "Subscription": "Live, resumable streams: `after` is the cursor of the last event seen; without it the"
+    " stream begins now.",
 }
 
 
@@ -33,7 +34,8 @@ LOADERS = "resolvers.loaders."
 
 
 def modules(room: ModuleType) -> list[ModuleType]:
-    """The files of a room and of the folders in it; a folder's own `__init__` only names what its files hold."""
+    """The files of a room and of the folders in it; a folder's own `__init__` only names what its files
+    hold."""
     names = sorted(
         found.name
         for found in pkgutil.walk_packages(room.__path__, prefix=f"{room.__name__}.")
@@ -43,7 +45,8 @@ def modules(room: ModuleType) -> list[ModuleType]:
 
 
 def _meet(rooms: list[ModuleType]) -> list[type[Any]]:
-    """Puts each schema type into every module's namespace, so that files refer to each other's types by name."""
+    """Puts each schema type into every module's namespace, so that files refer to each other's types by
+    name."""
     types: dict[str, Any] = {}
     for module in rooms:
         module.__dict__.setdefault("Info", Info)

@@ -34,7 +34,8 @@ class Platform:
     commands: Commands
     live: Live
     extras: dict[str, Any] = field(default_factory=dict[str, Any])
-    """Things of one domain (the gate of sign-in, settings for `configuration`), by name: the layers between know none."""
+    """Things of one domain (the gate of sign-in, settings for `configuration`), by name: the layers between
+    know none."""
 
 
 @dataclass(kw_only=True)
@@ -112,8 +113,8 @@ class Context(OperationContext):
         sees: Callable[[Logged], Awaitable[bool]] | None = None,
         progress: Callable[[dict[str, Any]], Logged | None] | None = None,
     ) -> AsyncIterator[Logged]:
-        """Events of a topic, without gap or duplicate. `wanted` filters on the way; `progress` turns what is not kept
-        into something like an event (a Logged with position 0)."""
+        """Events of a topic, without gap or duplicate. `wanted` filters on the way; `progress` turns what is
+        not kept into something like an event (a Logged with position 0)."""
         cursor = self.last_event_id or after  # a reader that came back knows better than its address
         position = self.position
         async for step in log.follow(
@@ -134,8 +135,8 @@ class Context(OperationContext):
             position.passed(step.cursor)
 
     def renewed(self) -> None:
-        """Each event of a stream is read afresh, with the rights of this moment: what an earlier one loaded may have
-        changed since, and so may what the viewer may see."""
+        """Each event of a stream is read afresh, with the rights of this moment: what an earlier one loaded
+        may have changed since, and so may what the viewer may see."""
         if self.current is not None:
             self.viewer = self.current()
             self.db = Db(self.platform.database, self.viewer)

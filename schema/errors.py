@@ -42,7 +42,8 @@ class AccessError(UserError):
 
 
 @strawberry.type(
-    description="The thing has changed, or is in another state, than the caller thought; here is how it stands."
+    description="The thing has changed, or is in another state, than the caller thought;"
+    " here is how it stands."
 )
 class ConflictError(UserError):
     current_version: int | None = None

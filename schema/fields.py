@@ -1,7 +1,8 @@
-"""How fields are declared: roots with their permission, relations with their table, so that neither can be forgotten.
+"""How fields are declared: roots with their permission, relations with their table, so that neither can be
+forgotten.
 
-Everything here turns into ordinary Strawberry fields; what was declared also stays readable (`DECLARED`), for the checks
-that walk the schema.
+Everything here turns into ordinary Strawberry fields; what was declared also stays readable (`DECLARED`), for
+the checks that walk the schema.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ def query(*, needs: str, description: str, cost: int | Cost | None = None) -> Ca
 
 
 class _Answered(FieldExtension):
-    """Runs a mutation and shapes the answer: typed errors in the payload, the command's id as `trackingId`."""
+    """Runs a mutation and shapes the answer: typed errors in the payload, the command's id as
+    `trackingId`."""
 
     def __init__(self, needs: str) -> None:
         self.needs = needs
@@ -169,7 +171,8 @@ def subscription(
 
 
 def _guarded_stream(resolver: Callable[..., AsyncIterator[Any]], needs: str) -> Any:
-    """A field extension hands an async generator on without awaiting it, so the guard stands in the generator."""
+    """A field extension hands an async generator on without awaiting it, so the guard stands in the
+    generator."""
 
     @wraps(resolver)  # Strawberry reads the arguments from what is wrapped
     async def guarded(self: Any, info: Info, **kwargs: Any) -> Any:
@@ -186,7 +189,8 @@ def _guarded_stream(resolver: Callable[..., AsyncIterator[Any]], needs: str) -> 
 
 
 class _NeedsOnRow(FieldExtension):
-    """A field that tells more than its row: null, and one FORBIDDEN per response path, without the permission on it."""
+    """A field that tells more than its row: null, and one FORBIDDEN per response path, without the permission
+    on it."""
 
     def __init__(self, needs: str) -> None:
         self.needs = needs
@@ -221,7 +225,8 @@ def field(
     needs: Permission | None = None,
     cost: int | Cost | None = None,
 ) -> Any:
-    """A field with a resolver, where it costs more or needs a permission of its own (then its type is nullable)."""
+    """A field with a resolver, where it costs more or needs a permission of its own (then its type is
+    nullable)."""
     costs = [] if cost is None else [cost if isinstance(cost, Cost) else Cost(weight=cost)]
     directives = [*([Needs(permission=str(needs))] if needs else []), *costs]
     extensions: list[FieldExtension] = [_NeedsOnRow(str(needs))] if needs else []

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Self
 
 
 class FromRow:
-    """Mixin of the types that show a row. `shows` is the row class; the type of an interface chooses in `of`."""
+    """Mixin of the types that show a row. `shows` is the row class; the type of an interface chooses in
+    `of`."""
 
     shows: ClassVar[type[Any] | None] = None
     row: Any

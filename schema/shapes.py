@@ -31,8 +31,8 @@ def _global_id(self: Any) -> ID:
 
 
 @strawberry.interface(
-    description="Anything with a global id: opaque, stable, good for `node(id:)`; never to be taken apart or made up by"
-    " clients."
+    description="Anything with a global id: opaque, stable, good for `node(id:)`; never to be taken apart or"
+    " made up by clients."
 )
 class Node:
     id: ID = strawberry.field(resolver=_global_id)
@@ -45,8 +45,8 @@ class Timestamped:
 
 
 @strawberry.interface(
-    description="Anything people edit together: an edit names the version it was based on, a stale one is refused with the"
-    " current state."
+    description="Anything people edit together: an edit names the version it was based on, a stale one is"
+    " refused with the current state."
 )
 class Versioned:
     version: int

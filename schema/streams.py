@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 class FromLogged:
-    """Mixin of the types that show an event of the log; further attributes are for the type's own resolvers."""
+    """Mixin of the types that show an event of the log; further attributes are for the type's own
+    resolvers."""
 
     logged: Logged
 

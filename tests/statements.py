@@ -1,4 +1,5 @@
-"""How many statements a piece of work sends to the platform's database, whoever else speaks to it meanwhile."""
+"""How many statements a piece of work sends to the platform's database, whoever else speaks to it
+meanwhile."""
 
 from __future__ import annotations
 

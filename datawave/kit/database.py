@@ -56,7 +56,8 @@ class Base(DeclarativeBase):
 
 
 class Entity(Base):
-    """A thing people edit: an id, a version that rises with every change, and when it was made and changed."""
+    """A thing people edit: an id, a version that rises with every change, and when it was made and
+    changed."""
 
     __abstract__ = True
 
@@ -126,8 +127,8 @@ def lost_race(error: BaseException) -> bool:
 
 @contextmanager
 def translated() -> Generator[None]:
-    """A database that does not answer is the caller's UNAVAILABLE, and a value it cannot hold is INVALID: neither is
-    a bug of ours."""
+    """A database that does not answer is the caller's UNAVAILABLE, and a value it cannot hold is INVALID:
+    neither is a bug of ours."""
     try:
         yield
     except UserError:
@@ -142,7 +143,8 @@ def translated() -> Generator[None]:
         if _is_unstorable(error):
             raise InputError(
                 ErrorCode.INVALID,
-                "A value is beyond what can be kept: too large a number, a date too far away, or text with NUL.",
+                "A value is beyond what can be kept: too large a number, a date too far away,"
+                " or text with NUL.",
             ) from error
         raise
 
@@ -152,7 +154,8 @@ UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def encoded(value: Any) -> str:
-    """As JSON that PostgreSQL takes. asyncpg's own UUIDs are a subclass that orjson does not take: they go as text."""
+    """As JSON that PostgreSQL takes. asyncpg's own UUIDs are a subclass that orjson does not take: they go as
+    text."""
     try:
         made = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str)
     except TypeError:  # a lone surrogate, or an integer of more than 64 bits
@@ -217,7 +220,8 @@ class Database:
 
     @asynccontextmanager
     async def session(self) -> AsyncGenerator[AsyncSession]:
-        """A session of its own for one read or a few; each statement stands alone, nothing is begun or rolled back."""
+        """A session of its own for one read or a few; each statement stands alone, nothing is begun or rolled
+        back."""
         with translated():
             async with AsyncSession(self.reading, expire_on_commit=False, autoflush=False) as session:
                 yield session
@@ -234,7 +238,8 @@ class Database:
 
 
 class Db:
-    """What reads are given: the pool and who asks. Statements may run side by side, each on a connection of its own."""
+    """What reads are given: the pool and who asks. Statements may run side by side, each on a connection of
+    its own."""
 
     def __init__(self, database: Database, viewer: Viewer = NOBODY) -> None:
         self.database = database

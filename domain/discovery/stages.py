@@ -198,8 +198,9 @@ def _differs(run: Run, source: DataSource, count: dict[str, Any], have: tuple[in
         source_id=source.id,
         severity="MEDIUM",
         code="COUNT_DIFFERS",
-        message=f"The source counts {count['datasets']} datasets with {count['columns']} columns in {where}; the catalog has"
-        f" {have[0]} with {have[1]}. The source may have changed while it was read: discover it again.",
+        message=f"The source counts {count['datasets']} datasets with {count['columns']} columns in {where};"
+        f" the catalog has {have[0]} with {have[1]}. The source may have changed while it was read:"
+        " discover it again.",
         qualified_name=where,
     )
 

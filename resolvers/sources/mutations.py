@@ -137,7 +137,8 @@ class Mutations:
         if test is not None and not test.ok:
             raise InputError(
                 ErrorCode.CONNECTION_FAILED,
-                f"The source does not let the new credentials in: {why(test)} The former version stays in force.",
+                f"The source does not let the new credentials in: {why(test)}"
+                " The former version stays in force.",
                 path=["credentials"],
             )
         if test is None and job.state.value in ("FAILED", "DEAD"):

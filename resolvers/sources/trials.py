@@ -19,7 +19,8 @@ from schema.sources import ConnectionDraftInput, ConnectorConfigInput
 async def tested_change(
     context: Context, source_id: UUID, version: int, wanted: ConnectorConfigInput
 ) -> UUID:
-    """Tries a changed configuration with the credentials the source has; a failing one is refused at `config`."""
+    """Tries a changed configuration with the credentials the source has; a failing one is refused at
+    `config`."""
     kind, config = config_of(wanted)
     async with before_it_begins(context) as after:
         with where_given(wanted):

@@ -20,8 +20,8 @@ class DataSourcePayload(Payload):
 
 
 @strawberry.type(
-    description="The finished test, or, when it takes longer than the source's time limit, the job that goes on; steps"
-    " stream by `jobProgressed`."
+    description="The finished test, or, when it takes longer than the source's time limit, the job that goes"
+    " on; steps stream by `jobProgressed`."
 )
 class TestConnectionPayload(Payload):
     __test__ = False

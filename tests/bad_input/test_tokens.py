@@ -16,7 +16,9 @@ from tests.fixtures.clock import HouseClock
 SOURCES = "{ dataSources(first: 1) { totalCount } }"
 REFRESH = """
 mutation ($token: Secret!) {
-  refreshSession(input: {refreshToken: $token}) { errors { code path message } tokens { accessToken refreshToken } }
+  refreshSession(input: {refreshToken: $token}) {
+    errors { code path message } tokens { accessToken refreshToken }
+  }
 }
 """
 
