@@ -202,15 +202,15 @@ COLUMNS = text(
 GOING = text(
     "SELECT a.parent_id, count(*) AS columns FROM reading_mark m JOIN run r ON r.id = m.run_id"
     " JOIN asset a ON a.id = m.thing_id"
-    " WHERE r.source_id = :source AND m.kind = 'ABSENT' AND a.kind = 'COLUMN' AND a.state IN ('ACTIVE', 'DEPRECATED')"
-    " GROUP BY a.parent_id"
+    " WHERE r.source_id = :source AND m.kind = 'ABSENT' AND a.kind = 'COLUMN'"
+    " AND a.state IN ('ACTIVE', 'DEPRECATED') GROUP BY a.parent_id"
 )
 DATASETS = ("TABLE", "VIEW", "MATERIALIZED_VIEW")
 
 
 async def counts(session: AsyncSession, source_id: UUID) -> dict[Path, tuple[int, int]]:
-    """Container path → datasets and columns that the catalog has of it, to hold against the source's own count.
-    Joined here: right after a first load the database has no statistics to plan a join by."""
+    """Container path → datasets and columns that the catalog has of it, to hold against the source's own
+    count. Joined here: right after a first load the database has no statistics to plan a join by."""
     asked = {"source": source_id}
     things = (await session.execute(THINGS, asked)).all()
     columns = {row.parent_id: row.columns for row in await session.execute(COLUMNS, asked)}
