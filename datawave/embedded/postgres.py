@@ -68,7 +68,8 @@ class PostgresAddress:
     host: str = "127.0.0.1"
 
     def url(self, database: str = "postgres") -> str:
-        return f"postgresql://{quote(self.username)}:{quote(self.password)}@{self.host}:{self.port}/{quote(database)}"
+        login = f"{quote(self.username)}:{quote(self.password)}"
+        return f"postgresql://{login}@{self.host}:{self.port}/{quote(database)}"
 
     def environment(self) -> dict[str, str]:
         """For the wheel's own clients (psql, pg_dump): the password is not on any command line."""
