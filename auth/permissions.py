@@ -86,7 +86,8 @@ DANGEROUS = frozenset(
 )
 
 _READING = {
-    P.WORKSPACE_READ, P.DATASOURCE_READ, P.ASSET_READ, P.LINEAGE_READ, P.CLASSIFICATION_READ, P.RUN_READ, P.AGENT_READ,
+    P.WORKSPACE_READ, P.DATASOURCE_READ, P.ASSET_READ, P.LINEAGE_READ, P.CLASSIFICATION_READ, P.RUN_READ,
+    P.AGENT_READ,
 }  # fmt: skip
 
 BUILT_IN_ROLES: dict[str, tuple[str, frozenset[Permission]]] = {
@@ -96,8 +97,9 @@ BUILT_IN_ROLES: dict[str, tuple[str, frozenset[Permission]]] = {
         frozenset(
             _READING
             | {
-                P.DATASOURCE_CREATE, P.DATASOURCE_UPDATE, P.DATASOURCE_TEST, P.DATASOURCE_DISCOVER, P.DATASOURCE_DELETE,
-                P.CREDENTIAL_ROTATE, P.ASSET_EDIT, P.RUN_CONTROL, P.JOB_READ, P.EVENT_READ, P.COMMAND_UNDO,
+                P.DATASOURCE_CREATE, P.DATASOURCE_UPDATE, P.DATASOURCE_TEST, P.DATASOURCE_DISCOVER,
+                P.DATASOURCE_DELETE, P.CREDENTIAL_ROTATE, P.ASSET_EDIT, P.RUN_CONTROL, P.JOB_READ,
+                P.EVENT_READ, P.COMMAND_UNDO,
             }
         ),
     ),
@@ -106,16 +108,21 @@ BUILT_IN_ROLES: dict[str, tuple[str, frozenset[Permission]]] = {
         frozenset(
             _READING
             | {
-                P.DATASOURCE_CREATE, P.DATASOURCE_UPDATE, P.DATASOURCE_TEST, P.DATASOURCE_DISCOVER, P.CREDENTIAL_ROTATE,
-                P.RUN_CONTROL, P.JOB_READ, P.JOB_MANAGE, P.EVENT_READ, P.MONITORING_READ,
+                P.DATASOURCE_CREATE, P.DATASOURCE_UPDATE, P.DATASOURCE_TEST, P.DATASOURCE_DISCOVER,
+                P.CREDENTIAL_ROTATE, P.RUN_CONTROL, P.JOB_READ, P.JOB_MANAGE, P.EVENT_READ, P.MONITORING_READ,
             }
         ),
     ),
     "Analyst": ("Reads the catalog, lineage and labels.", frozenset(_READING)),
     "Auditor": (
         "Reads everything that was done, changes nothing.",
-        frozenset(_READING | {P.AUDIT_READ, P.EVENT_READ, P.ROLE_READ, P.USER_READ, P.SETTINGS_READ, P.JOB_READ}),
+        frozenset(
+            _READING | {P.AUDIT_READ, P.EVENT_READ, P.ROLE_READ, P.USER_READ, P.SETTINGS_READ, P.JOB_READ}
+        ),
     ),
-    "Partner": ("Reads the catalog through the API.", frozenset({P.ASSET_READ, P.LINEAGE_READ, P.DATASOURCE_READ})),
+    "Partner": (
+        "Reads the catalog through the API.",
+        frozenset({P.ASSET_READ, P.LINEAGE_READ, P.DATASOURCE_READ}),
+    ),
     "Agent": ("What every edge agent holds.", frozenset({P.AGENT_ACT})),
 }  # fmt: skip

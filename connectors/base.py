@@ -93,11 +93,12 @@ async def _nothing() -> Mapping[Path, str]:
 
 
 class Known:
-    """What the platform knows already: dataset or container path → digest. There is nothing on a first discovery; with
-    `trust_digests` false (mode FULL) digests are not compared but removals still are.
+    """What the platform knows already: dataset or container path → digest. There is nothing on a first
+    discovery; with `trust_digests` false (mode FULL) digests are not compared but removals still are.
 
-    All of it has one print: where that of the source is the same, nothing has changed, and the digests need not be
-    fetched at all. `stamp` is what the source was marked with when it was last read whole and came to this."""
+    All of it has one print: where that of the source is the same, nothing has changed, and the digests need
+    not be fetched at all. `stamp` is what the source was marked with when it was last read whole and came to
+    this."""
 
     def __init__(
         self,

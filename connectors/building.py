@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from hashlib import md5
 from typing import Any
 
@@ -23,6 +23,7 @@ from connectors.entries import (
     Unchanged,
     clean,
 )
+from connectors.selection import Selection
 
 MOST_TEXT = 4_000
 MOST_DEFINITION = 100_000
@@ -128,6 +129,28 @@ def columns_in(entries: Iterable[Entry]) -> int:
     return sum(len(each.columns) for each in entries if isinstance(each, Dataset | MoreColumns))
 
 
+class Batch:
+    """Entries gathered until they are enough for one batch."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._entries: list[Entry] = []
+        self._columns = 0
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        found = list(entries)
+        self._entries += found
+        self._columns += columns_in(found)
+
+    @property
+    def is_full(self) -> bool:
+        return self._columns >= self._most or len(self._entries) >= self._most
+
+    def taken(self) -> list[Entry]:
+        entries, self._entries, self._columns = self._entries, [], 0
+        return entries
+
+
 class UnchangedCounts:
     """Counts what is as it was, container by container."""
 
@@ -144,6 +167,17 @@ class UnchangedCounts:
             Unchanged(path=path, datasets=datasets, columns=columns)
             for path, (datasets, columns) in self._counts.items()
         ]
+
+
+def gone(known: Iterable[Path], seen: Set[Path], selection: Selection) -> list[Entry]:
+    """What was known, was looked for and is not there, where tables stand in schemas right below the
+    source."""
+    return removals(
+        path
+        for path in known
+        if path not in seen
+        and (not selection.narrowed or (len(path) == 2 and selection.looks_at(path[0], path[1])))
+    )
 
 
 def removals(paths: Iterable[Path]) -> list[Entry]:

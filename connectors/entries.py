@@ -1,10 +1,9 @@
 """What an agent reports, entry by entry: the vocabulary of the agent protocol.
 
-The connector builds them, unchecked as its own values are of the right types; the platform checks all of them
-as it reads `reportTask(entries)`. Names are data of the source and are never trusted: at most 1,024 characters
-here, and no NUL survives `clean`. Compact on purpose: one dataset is one entry with its columns as rows, and
-what is as usual is left out, so that 40,000 columns are 2,200 entries.
-"""
+The connector builds them, unchecked as its own values are of the right types; the platform checks all of
+them as it reads `reportTask(entries)`. Names are data of the source and are never trusted: at most 1,024
+characters here, and no NUL survives `clean`. Compact on purpose: one dataset is one entry with its columns
+as rows, and what is as usual is left out, so that 40,000 columns are 2,200 entries."""
 
 from __future__ import annotations
 

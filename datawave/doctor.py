@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from datawave import migrations
@@ -127,9 +127,10 @@ def _valkey(settings: Settings) -> Iterator[Finding]:
     from redis import Redis, RedisError
 
     url = settings.redis()
+    driver: Any = Redis  # redis types its options loosely
     try:
-        with Redis.from_url(url.reveal(), socket_timeout=5, socket_connect_timeout=5) as client:  # pyright: ignore[reportUnknownMemberType] - redis types its options loosely
-            client.ping()  # pyright: ignore[reportUnknownMemberType] - likewise
+        with driver.from_url(url.reveal(), socket_timeout=5, socket_connect_timeout=5) as client:
+            client.ping()
     except (OSError, RedisError) as refused:
         parts = urlsplit(url.reveal())
         place = f"{parts.hostname or 'local socket'}:{parts.port or 6379}"

@@ -1,4 +1,5 @@
-"""Builds the one schema: walks the rooms, lets the types meet, merges the roots. Nothing lists the features."""
+"""Builds the one schema: walks the rooms, lets the types meet, merges the roots. Nothing lists the
+features."""
 
 from __future__ import annotations
 
@@ -21,20 +22,31 @@ from schema.scalars import CONFIG
 DESCRIPTION = "The DataWave API: a data governance platform as one GraphQL graph."
 PURPOSE = {
     "Query": "Reads, from read models; nothing here changes anything.",
-    "Mutation": "Writes: each is one command, in one transaction, with its events, its audit entry, and its way back where"
-    " there is one.",
-    "Subscription": "Live, resumable streams: `after` is the cursor of the last event seen; without it the stream begins"
-    " now.",
+    "Mutation": "Writes: each is one command, in one transaction, with its events, its audit entry, and its"
+    " way back where there is one.",
+    "Subscription": "Live, resumable streams: `after` is the cursor of the last event seen; without it the"
+    " stream begins now.",
 }
 
 
+LOADERS = "resolvers.loaders."
+"""Batch reads: they know no types, so none are put into their namespaces."""
+
+
 def modules(room: ModuleType) -> list[ModuleType]:
-    names = sorted(found.name for found in pkgutil.iter_modules(room.__path__) if not found.ispkg)
-    return [importlib.import_module(f"{room.__name__}.{name}") for name in names]
+    """The files of a room and of the folders in it; a folder's own `__init__` only names what its files
+    hold."""
+    names = sorted(
+        found.name
+        for found in pkgutil.walk_packages(room.__path__, prefix=f"{room.__name__}.")
+        if not found.ispkg and not found.name.startswith(LOADERS)
+    )
+    return [importlib.import_module(name) for name in names]
 
 
 def _meet(rooms: list[ModuleType]) -> list[type[Any]]:
-    """Puts each schema type into every module's namespace, so that files refer to each other's types by name."""
+    """Puts each schema type into every module's namespace, so that files refer to each other's types by
+    name."""
     types: dict[str, Any] = {}
     for module in rooms:
         module.__dict__.setdefault("Info", Info)

@@ -140,7 +140,8 @@ def is_compared(name: str | None, kind: str, _parents: object) -> bool:
 
 
 def is_checked(thing: Any, _name: str | None, kind: str, _reflected: bool, _compared: object) -> bool:
-    """For Alembic's `include_object`: foreign keys that the database does not look after are in no migration."""
+    """For Alembic's `include_object`: foreign keys that the database does not look after are in no
+    migration."""
     return kind != "foreign_key_constraint" or not any("unchecked" in each.info for each in thing.elements)
 
 

@@ -1,4 +1,5 @@
-"""Writes the reference pages of the docs from the code: `python -m datawave.reference`. A test holds them current."""
+"""Writes the reference pages of the docs from the code: `python -m datawave.reference`. A test holds them
+current."""
 
 from __future__ import annotations
 

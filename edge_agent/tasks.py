@@ -140,7 +140,7 @@ def _least(asked: Any, most: float) -> float:
 
 async def _test(task: Claimed, source: Connector[Any], outbox: Outbox, bench: Bench) -> None:
     """Each step is told as it ends: a person watches."""
-    async with aclosing(source.test()) as steps:  # pyright: ignore[reportArgumentType]  # an async generator in all connectors
+    async with aclosing(source.test()) as steps:
         async for step in steps:
             await outbox.add([step])
             await outbox.flush()
@@ -158,7 +158,7 @@ async def _discover(task: Claimed, source: Connector[Any], outbox: Outbox, bench
     include: Sequence[str] = task.instructions.get("include") or ()
     removed: list[Entry] = []
     columns, flushed = 0, time.monotonic()
-    async with aclosing(source.discover(known, include=include)) as batches:  # pyright: ignore[reportArgumentType]  # as above
+    async with aclosing(source.discover(known, include=include)) as batches:
         async for batch in batches:
             found = [entry for entry in batch if not isinstance(entry, Removed)]
             removed += [entry for entry in batch if isinstance(entry, Removed)]
@@ -188,7 +188,7 @@ async def _sample(task: Claimed, source: Connector[Any], outbox: Outbox, bench: 
     datasets = bench.policy.datasets(asked)[: bench.limits.sample_datasets]
     with_labels = bool(task.instructions.get("classify", True))
     done, flushed = 0, time.monotonic()
-    async with aclosing(source.sample(datasets)) as samples:  # pyright: ignore[reportArgumentType]  # as above
+    async with aclosing(source.sample(datasets)) as samples:
         async for found in samples:
             done += 1
             if isinstance(found, TableSample):

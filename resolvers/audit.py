@@ -13,9 +13,8 @@ from auth.permissions import Permission
 from datawave.kit import tables
 from datawave.kit.access import visible
 from datawave.kit.commands import COMMANDS, PUBLIC, SIGNED_IN
-from datawave.kit.errors import ErrorCode, InputError
 from datawave.kit.events import Logged
-from datawave.kit.ids import key_of, taken_apart
+from datawave.kit.ids import any_key_of, key_of
 from datawave.kit.pages import Asked, Key, page_of
 from domain import audit, undo
 from schema.audit import (
@@ -58,9 +57,9 @@ class Queries:
         row = tables.Command
         found = select(row).where(visible(row, info.context.viewer))
         if actor := given(actor_id):
-            found = found.where(row.actor_id == _key(actor, "actorId"))
+            found = found.where(row.actor_id == any_key_of(actor, path=["actorId"]))
         if subject := given(subject_id):
-            found = found.where(row.subject_ids.contains([_key(subject, "subjectId")]))
+            found = found.where(row.subject_ids.contains([any_key_of(subject, path=["subjectId"])]))
         if reversible_only:
             names = _names_within_reach(info.context)
             # None is kept as JSON's null, which is not SQL's.
@@ -101,17 +100,6 @@ class Queries:
             until=given(span.to) if span else None,
         )
         return AuditVerification.of(found)
-
-
-def _key(text: str, name: str) -> Any:
-    parts = taken_apart(text)
-    if parts is None:
-        raise InputError(
-            ErrorCode.INVALID,
-            "This is not an id; ids come from the API and are passed on unchanged.",
-            path=[name],
-        )
-    return parts[1]
 
 
 def _names_within_reach(context: Context) -> list[str]:

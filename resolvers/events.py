@@ -47,8 +47,8 @@ class Queries:
 
     @query(
         needs=SIGNED_IN,
-        description="Where the event log stands as this answer is read: a stream begun `after` it misses nothing in"
-        " between.",
+        description="Where the event log stands as this answer is read: a stream begun `after` it misses"
+        " nothing in between.",
     )
     async def cursor(self, info: Info) -> Cursor:
         now = await log.standing(info.context.platform.database)

@@ -17,7 +17,7 @@ from datawave.kit.access import visible
 from datawave.kit.commands import PUBLIC, SIGNED_IN
 from datawave.kit.errors import ErrorCode, InputError, not_found
 from datawave.kit.events import Logged
-from datawave.kit.ids import key_of, keys_of, taken_apart
+from datawave.kit.ids import any_key_of, key_of, keys_of, taken_apart
 from datawave.kit.jobs import queue_name
 from datawave.kit.pages import Asked, Key, page_of
 from domain import operations
@@ -77,7 +77,7 @@ class Queries:
             word, key = _tracked(tracking)
             found = found.where((row.id if word == "job" else row.command_id) == key)
         if subject := given(subject_id):
-            found = found.where(row.subject_id == _key(subject, "subjectId"))
+            found = found.where(row.subject_id == any_key_of(subject, path=["subjectId"]))
         page = await page_of(info.context.db, found, NEWEST_JOBS, Asked(first=first, after=given(after)))
         return connection(page, Job.of)
 
@@ -125,17 +125,6 @@ class Queries:
     async def configuration(self, info: Info) -> Configuration:
         extras = info.context.platform.extras
         return Configuration(profile=extras.get("profile", "test"), rows=list(extras.get("settings", ())))
-
-
-def _key(text: str, name: str) -> UUID:
-    parts = taken_apart(text)
-    if parts is None:
-        raise InputError(
-            ErrorCode.INVALID,
-            "This is not an id; ids come from the API and are passed on unchanged.",
-            path=[name],
-        )
-    return parts[1]
 
 
 def _tracked(text: str) -> tuple[str, UUID]:
@@ -210,7 +199,7 @@ class Subscriptions:
             return event.type == "JobChanged" and _may_see(context, event)
 
         async for event in context.follow(topic, given(after), wanted=wanted, progress=_further):
-            job = await context.node("job", event.subject_id) if event.subject_id else None
+            job = await context.node_of(Job, event.subject_id)
             if job is not None:
                 yield JobProgressed.of(event, job=job)
 

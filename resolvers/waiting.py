@@ -19,14 +19,15 @@ TERMINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED", "DEAD"})
 
 @asynccontextmanager
 async def before_it_begins(context: Context) -> AsyncGenerator[str]:
-    """The cursor from which the job's events will be followed: taken before the command runs, so none is missed."""
+    """The cursor from which the job's events will be followed: taken before the command runs, so none is
+    missed."""
     now = await log.standing(context.platform.database)
     yield log_cursor(now.epoch, now.head)
 
 
 async def ended(context: Context, job_id: UUID, *, after: str, seconds: float) -> tables.Job:
-    """The job as it is when it has ended, or when the time is up. One that ended before (a repeated request's) tells
-    nothing more, so it is looked at first."""
+    """The job as it is when it has ended, or when the time is up. One that ended before (a repeated
+    request's) tells nothing more, so it is looked at first."""
     platform, row = context.platform, tables.Job
     if await context.db.scalar(select(row.state).where(row.id == job_id)) in TERMINAL:
         return await context.db.scalar(select(row).where(row.id == job_id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import strawberry
 from strawberry.scalars import ID
@@ -90,7 +90,7 @@ class Certificate(FromRow, Node, shows=rows.Certificate):
 
     @strawberry.field
     async def actor(self, info: Info) -> Actor | None:
-        return await info.context.node(self.row.actor_word, self.row.actor_id)  # type: ignore[return-value]  # the word says which
+        return await info.context.node(self.row.actor_word, self.row.actor_id)
 
 
 @strawberry.type(description="What went up from an agent and came down to it.")
@@ -124,8 +124,9 @@ class AgentTask(FromRow, Node, Timestamped, shows=rows.AgentTask):
         return JSON(self.row.instructions)
 
     @strawberry.field(
-        description="Of a discovery, for the agent that holds it: `[path, digest]` of everything that the catalog has"
-        " of the source, to compare with where the print of all of it (`knownPrint` of the instructions) differs."
+        description="Of a discovery, for the agent that holds it: `[path, digest]` of everything that the"
+        " catalog has of the source, to compare with where the print of all of it (`knownPrint` of the"
+        " instructions) differs."
     )
     async def known(self, info: Info) -> JSON | None:
         if self.row.source_id is None or info.context.viewer.actor_id != self.row.agent_id:
@@ -156,11 +157,16 @@ class AgentTask(FromRow, Node, Timestamped, shows=rows.AgentTask):
         return Failure.of(self.row.failure)
 
 
+def _name(self: Any) -> str:
+    return self.row.name
+
+
 @strawberry.type(
     description="A program near the data: an API client with the rights of its certificate and no inbound"
     " port."
 )
-class EdgeAgent(FromRow, Node, Actor, Timestamped, Versioned, shows=rows.EdgeAgent):  # pyright: ignore[reportIncompatibleVariableOverride]  # both interfaces have an id; Node's resolver makes it
+class EdgeAgent(FromRow, Node, Actor, Timestamped, Versioned, shows=rows.EdgeAgent):
+    display_name: str = strawberry.field(resolver=_name)
     name: str
     kind: rows.AgentKind
     state: rows.AgentState
@@ -169,10 +175,6 @@ class EdgeAgent(FromRow, Node, Actor, Timestamped, Versioned, shows=rows.EdgeAge
     last_heartbeat_at: datetime | None
     load: float | None
     spooled_batches: int
-
-    @strawberry.field
-    def display_name(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]  # a resolver's field
-        return self.row.name
 
     @strawberry.field
     def capabilities(self) -> list[rows.AgentCapability]:

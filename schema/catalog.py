@@ -79,8 +79,7 @@ class Asset(AsOf, Node, Timestamped, Versioned, shows=rows.Asset):
     async def data_source(self, info: Info) -> DataSource | None:
         from schema.sources import DataSource
 
-        key = self.row.source_id
-        return DataSource.of_maybe(await info.context.loaders.row(source_rows.DataSource).load(key))
+        return await info.context.node_of(DataSource, self.row.source_id)
 
     @strawberry.field(description="What it is in.")
     async def parent(self, info: Info) -> Asset | None:

@@ -10,7 +10,6 @@ from strawberry.scalars import ID
 
 from datawave.kit.ids import global_id
 from models import discovery as run_rows
-from models import sources as source_rows
 from models.classification import Classification as ClassificationRow
 from models.lineage import LineageEdge as EdgeRow
 from schema.context import Info
@@ -32,10 +31,7 @@ class CatalogEvent(FromLogged, StreamEvent):
     async def data_source(self, info: Info) -> DataSource | None:
         from schema.sources import DataSource
 
-        key = self.logged.source_id
-        if key is None:
-            return None
-        return DataSource.of_maybe(await info.context.loaders.row(source_rows.DataSource).load(key))
+        return await info.context.node_of(DataSource, self.logged.source_id)
 
 
 @strawberry.type(description="Assets came in or were changed by a discovery, many at once.")

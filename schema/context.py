@@ -20,9 +20,10 @@ from datawave.kit.ids import key_of, new_id, taken_apart
 from datawave.kit.live import Live
 from datawave.kit.loaders import Loaders
 from datawave.transports.door import OperationContext
-from schema.rows import SHOWN
+from schema.rows import SHOWN, row_shown_by
 
 R = TypeVar("R")
+N = TypeVar("N")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,8 @@ class Platform:
     commands: Commands
     live: Live
     extras: dict[str, Any] = field(default_factory=dict[str, Any])
-    """Things of one domain (the gate of sign-in, settings for `configuration`), by name: the layers between know none."""
+    """Things of one domain (the gate of sign-in, settings for `configuration`), by name: the layers between
+    know none."""
 
 
 @dataclass(kw_only=True)
@@ -90,6 +92,14 @@ class Context(OperationContext):
             return None
         return SHOWN[row].of_maybe(await self.loaders.row(row).load(key))
 
+    async def node_of(self, kind: type[N], key: UUID | None) -> N | None:
+        """A thing of a known type by its key; None without one, or where the viewer may not see it."""
+        if key is None:
+            return None
+        row = row_shown_by(kind)
+        shown: Any = SHOWN[row].of_maybe(await self.loaders.row(row).load(key))
+        return shown
+
     async def by_id(self, text: str) -> Any:
         parts = taken_apart(text)
         return await self.node(*parts) if parts else None
@@ -103,8 +113,8 @@ class Context(OperationContext):
         sees: Callable[[Logged], Awaitable[bool]] | None = None,
         progress: Callable[[dict[str, Any]], Logged | None] | None = None,
     ) -> AsyncIterator[Logged]:
-        """Events of a topic, without gap or duplicate. `wanted` filters on the way; `progress` turns what is not kept
-        into something like an event (a Logged with position 0)."""
+        """Events of a topic, without gap or duplicate. `wanted` filters on the way; `progress` turns what is
+        not kept into something like an event (a Logged with position 0)."""
         cursor = self.last_event_id or after  # a reader that came back knows better than its address
         position = self.position
         async for step in log.follow(
@@ -125,8 +135,8 @@ class Context(OperationContext):
             position.passed(step.cursor)
 
     def renewed(self) -> None:
-        """Each event of a stream is read afresh, with the rights of this moment: what an earlier one loaded may have
-        changed since, and so may what the viewer may see."""
+        """Each event of a stream is read afresh, with the rights of this moment: what an earlier one loaded
+        may have changed since, and so may what the viewer may see."""
         if self.current is not None:
             self.viewer = self.current()
             self.db = Db(self.platform.database, self.viewer)

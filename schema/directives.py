@@ -12,8 +12,8 @@ from strawberry.schema_directive import Location
 class DeliveryMode(Enum):
     EVERY = strawberry.enum_value(
         "EVERY",
-        description="Nothing is dropped: a reader too slow is closed with 4290 `resume` (over SSE the response ends), and"
-        " resumes from its cursors.",
+        description="Nothing is dropped: a reader too slow is closed with 4290 `resume` (over SSE the"
+        " response ends), and resumes from its cursors.",
     )
     LATEST = strawberry.enum_value(
         "LATEST",
@@ -23,7 +23,8 @@ class DeliveryMode(Enum):
 
 @strawberry.schema_directive(
     locations=[Location.FIELD_DEFINITION],
-    description="The permission the viewer needs, globally, in the thing's workspace, or on the thing itself.",
+    description="The permission the viewer needs, globally, in the thing's workspace,"
+    " or on the thing itself.",
 )
 class Needs:
     permission: str
@@ -31,8 +32,8 @@ class Needs:
 
 @strawberry.schema_directive(
     locations=[Location.FIELD_DEFINITION],
-    description="Needs a signed-in viewer only: it shows or changes nothing but the viewer's own, or filters by what the"
-    " viewer may see.",
+    description="Needs a signed-in viewer only: it shows or changes nothing but the viewer's own, or filters"
+    " by what the viewer may see.",
 )
 class SignedIn:
     pass
@@ -48,8 +49,8 @@ class Public:
 
 @strawberry.schema_directive(
     locations=[Location.FIELD_DEFINITION],
-    description="Points the field costs, times the length of the named list arguments. Without it an object costs 1, a leaf"
-    " 0; what is under a connection counts `first` (or `last`) times.",
+    description="Points the field costs, times the length of the named list arguments. Without it an object"
+    " costs 1, a leaf 0; what is under a connection counts `first` (or `last`) times.",
 )
 class Cost:
     weight: int = 1

@@ -133,8 +133,7 @@ class Run(Node, Timestamped):
 
     @strawberry.field
     async def retry_of(self, info: Info) -> Run | None:
-        key = _row(self).retry_of
-        return await info.context.node("run", key) if key else None  # type: ignore[return-value]  # the word says which
+        return await info.context.node_of(Run, _row(self).retry_of)
 
     @strawberry.field
     def allowed_actions(self) -> list[RunAction]:
@@ -181,8 +180,9 @@ class ValidationIssue(FromRow, shows=rows.ValidationIssue):
 
     @strawberry.field
     async def asset(self, info: Info) -> Asset | None:
-        key = self.row.asset_id
-        return await info.context.node("asset", key) if key else None  # type: ignore[return-value]  # the word says which
+        from schema.catalog import Asset
+
+        return await info.context.node_of(Asset, self.row.asset_id)
 
 
 @strawberry.type(description="One reading of a source's schema, from connecting to the report.")
@@ -276,7 +276,7 @@ class RunPayload(Payload):
 class RunEvent(StreamEvent):
     @strawberry.field
     async def run(self, info: Info) -> Run | None:
-        return await info.context.node("run", _run_id(self))  # type: ignore[return-value]  # the word says which
+        return await info.context.node_of(Run, _run_id(self))
 
 
 def _run_id(self: Any) -> Any:
@@ -299,16 +299,14 @@ class RunStateChanged(FromLogged, RunEvent):
 class StageChanged(FromLogged, RunEvent):
     @strawberry.field
     async def stage(self, info: Info) -> StageRun | None:
-        key = self.logged.key("stage_id")
-        return await info.context.node("stage", key) if key else None  # type: ignore[return-value]  # the word says which
+        return await info.context.node_of(StageRun, self.logged.key("stage_id"))
 
 
 @strawberry.type(description="A run got further.")
 class RunProgressed(FromLogged, RunEvent):
     @strawberry.field
     async def stage(self, info: Info) -> StageRun | None:
-        key = self.logged.key("stage")
-        return await info.context.node("stage", key) if key else None  # type: ignore[return-value]  # the word says which
+        return await info.context.node_of(StageRun, self.logged.key("stage"))
 
     @strawberry.field
     def progress(self) -> Progress:

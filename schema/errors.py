@@ -42,7 +42,8 @@ class AccessError(UserError):
 
 
 @strawberry.type(
-    description="The thing has changed, or is in another state, than the caller thought; here is how it stands."
+    description="The thing has changed, or is in another state, than the caller thought;"
+    " here is how it stands."
 )
 class ConflictError(UserError):
     current_version: int | None = None
@@ -61,8 +62,9 @@ class UnavailableError(UserError):
 
     @strawberry.field
     async def circuit_breaker(self, info: Info) -> CircuitBreaker | None:
-        key: Any = getattr(self, "breaker_id", None)
-        return await info.context.node("breaker", key) if key else None  # type: ignore[return-value]  # the word says which Node
+        from schema.operations import CircuitBreaker
+
+        return await info.context.node_of(CircuitBreaker, getattr(self, "breaker_id", None))
 
 
 def shown(error: errors.UserError) -> UserError:

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from schema.workspaces import Workspace
 
 
+def _event_id(self: Any) -> ID:
+    return ID(global_id("event", self.logged.id))
+
+
 @strawberry.type(description="One entry of the event log, whole.")
 class Event(FromLogged, Node, StreamEvent):
-    @strawberry.field
-    def id(self) -> ID:
-        return ID(global_id("event", self.logged.id))
+    id: ID = strawberry.field(resolver=_event_id)
 
     @strawberry.field
     def type(self) -> str:
@@ -45,8 +47,9 @@ class Event(FromLogged, Node, StreamEvent):
 
     @strawberry.field
     async def workspace(self, info: Info) -> Workspace | None:
-        key = self.logged.workspace_id
-        return await info.context.node("workspace", key) if key else None  # type: ignore[return-value]  # the word says which
+        from schema.workspaces import Workspace
+
+        return await info.context.node_of(Workspace, self.logged.workspace_id)
 
     @strawberry.field
     def data(self) -> JSON | None:
@@ -58,8 +61,9 @@ class Event(FromLogged, Node, StreamEvent):
 
     @strawberry.field
     async def command(self, info: Info) -> Command | None:
-        key = self.logged.command_id
-        return await info.context.node("command", key) if key else None  # type: ignore[return-value]  # the word says which
+        from schema.audit import Command
+
+        return await info.context.node_of(Command, self.logged.command_id)
 
     @strawberry.field
     def correlation_id(self) -> str | None:

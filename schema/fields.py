@@ -1,7 +1,8 @@
-"""How fields are declared: roots with their permission, relations with their table, so that neither can be forgotten.
+"""How fields are declared: roots with their permission, relations with their table, so that neither can be
+forgotten.
 
-Everything here turns into ordinary Strawberry fields; what was declared also stays readable (`DECLARED`), for the checks
-that walk the schema.
+Everything here turns into ordinary Strawberry fields; what was declared also stays readable (`DECLARED`), for
+the checks that walk the schema.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import strawberry
@@ -83,7 +85,8 @@ def query(*, needs: str, description: str, cost: int | Cost | None = None) -> Ca
 
 
 class _Answered(FieldExtension):
-    """Runs a mutation and shapes the answer: typed errors in the payload, the command's id as `trackingId`."""
+    """Runs a mutation and shapes the answer: typed errors in the payload, the command's id as
+    `trackingId`."""
 
     def __init__(self, needs: str) -> None:
         self.needs = needs
@@ -168,8 +171,10 @@ def subscription(
 
 
 def _guarded_stream(resolver: Callable[..., AsyncIterator[Any]], needs: str) -> Any:
-    """A field extension hands an async generator on without awaiting it, so the guard stands in the generator."""
+    """A field extension hands an async generator on without awaiting it, so the guard stands in the
+    generator."""
 
+    @wraps(resolver)  # Strawberry reads the arguments from what is wrapped
     async def guarded(self: Any, info: Info, **kwargs: Any) -> Any:
         check_held(needs, info.context.viewer)
         stream: Any = resolver(self, info, **kwargs)
@@ -180,17 +185,12 @@ def _guarded_stream(resolver: Callable[..., AsyncIterator[Any]], needs: str) -> 
         finally:
             await stream.aclose()
 
-    guarded.__name__ = resolver.__name__
-    guarded.__qualname__ = resolver.__qualname__
-    guarded.__module__ = resolver.__module__
-    guarded.__doc__ = resolver.__doc__
-    guarded.__annotations__ = resolver.__annotations__
-    guarded.__signature__ = inspect.signature(resolver)  # type: ignore[attr-defined]  # what Strawberry reads arguments from
     return guarded
 
 
 class _NeedsOnRow(FieldExtension):
-    """A field that tells more than its row: null, and one FORBIDDEN per response path, without the permission on it."""
+    """A field that tells more than its row: null, and one FORBIDDEN per response path, without the permission
+    on it."""
 
     def __init__(self, needs: str) -> None:
         self.needs = needs
@@ -225,7 +225,8 @@ def field(
     needs: Permission | None = None,
     cost: int | Cost | None = None,
 ) -> Any:
-    """A field with a resolver, where it costs more or needs a permission of its own (then its type is nullable)."""
+    """A field with a resolver, where it costs more or needs a permission of its own (then its type is
+    nullable)."""
     costs = [] if cost is None else [cost if isinstance(cost, Cost) else Cost(weight=cost)]
     directives = [*([Needs(permission=str(needs))] if needs else []), *costs]
     extensions: list[FieldExtension] = [_NeedsOnRow(str(needs))] if needs else []

@@ -94,7 +94,7 @@ class AuthSession(FromRow, Node, shows=rows.AuthSession):
 
 
 @strawberry.type(description="A person.")
-class User(FromRow, Node, Actor, Timestamped, Versioned, shows=rows.User):  # pyright: ignore[reportIncompatibleVariableOverride]  # both interfaces have an id; Node's resolver makes it
+class User(FromRow, Node, Actor, Timestamped, Versioned, shows=rows.User):
     email: str
     display_name: str
     state: rows.UserState
@@ -131,7 +131,7 @@ def _own_or(info: Info, owner: UUID, permission: known.Permission) -> bool:
 
 
 @strawberry.type(description="A partner's program: OAuth 2 client credentials.")
-class ServiceAccount(FromRow, Node, Actor, Timestamped, shows=rows.ServiceAccount):  # pyright: ignore[reportIncompatibleVariableOverride]  # as User
+class ServiceAccount(FromRow, Node, Actor, Timestamped, shows=rows.ServiceAccount):
     display_name: str
     client_id: str
     enabled: bool
@@ -165,14 +165,11 @@ class Viewer:
         viewer = info.context.viewer
         if viewer.actor_word != "user" or viewer.actor_id is None:
             return None
-        return User.of_maybe(await info.context.loaders.row(rows.User).load(viewer.actor_id))
+        return await info.context.node_of(User, viewer.actor_id)
 
     @strawberry.field(description="Null for agents, which prove themselves with each request.")
     async def session(self, info: Info) -> AuthSession | None:
-        key = info.context.viewer.session_id
-        return (
-            AuthSession.of_maybe(await info.context.loaders.row(rows.AuthSession).load(key)) if key else None
-        )
+        return await info.context.node_of(AuthSession, info.context.viewer.session_id)
 
     @strawberry.field(description="All permissions held on a thing, or globally.")
     async def permissions(self, info: Info, on_id: ID | None = strawberry.UNSET) -> list[str]:

@@ -161,11 +161,7 @@ class ComponentHealth:
 
     @strawberry.field(description="Null for who may not read the monitoring.")
     async def circuit_breaker(self, info: Info) -> CircuitBreaker | None:
-        if self.breaker is None:
-            return None
-        return CircuitBreaker.of_maybe(
-            await info.context.loaders.row(tables.CircuitBreaker).load(self.breaker)
-        )
+        return await info.context.node_of(CircuitBreaker, self.breaker)
 
     @classmethod
     def of(cls, part: operations.Component) -> ComponentHealth:

@@ -27,8 +27,9 @@ class DatasetProfile(FromRow):
 
     @strawberry.field(description="The agent that read it.")
     async def agent(self, info: Info) -> EdgeAgent | None:
-        key = self.row.agent_id
-        return await info.context.node("agent", key) if key else None
+        from schema.agents import EdgeAgent
+
+        return await info.context.node_of(EdgeAgent, self.row.agent_id)
 
 
 @strawberry.type(

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Self
 
 
 class FromRow:
-    """Mixin of the types that show a row. `shows` is the row class; the type of an interface chooses in `of`."""
+    """Mixin of the types that show a row. `shows` is the row class; the type of an interface chooses in
+    `of`."""
 
     shows: ClassVar[type[Any] | None] = None
     row: Any
@@ -41,6 +42,13 @@ def plain_fields(cls: type[Any]) -> tuple[str, ...]:
     return tuple(
         field.python_name for field in cls.__strawberry_definition__.fields if field.base_resolver is None
     )
+
+
+@cache
+def row_shown_by(kind: type[Any]) -> type[Any]:
+    """The row class behind a type, or behind an interface that the type of one row implements."""
+    [row] = [row for row, shown in SHOWN.items() if issubclass(shown, kind)]
+    return row
 
 
 def shown(row: Any) -> Any:

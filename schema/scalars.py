@@ -94,13 +94,15 @@ SCALARS: dict[object, Any] = {
     ),
     BigInt: strawberry.scalar(
         name="BigInt",
-        description="A 64-bit signed integer, sent as a string when it does not fit a double exactly, accepted as either.",
+        description="A 64-bit signed integer, sent as a string when it does not fit a double exactly,"
+        " accepted as either.",
         serialize=_big,
         parse_value=_read_big,
     ),
     Cursor: strawberry.scalar(
         name="Cursor",
-        description="An opaque place: in a list, good for the field that gave it; in the event log, good for every stream.",
+        description="An opaque place: in a list, good for the field that gave it; in the event log,"
+        " good for every stream.",
         serialize=str,
         parse_value=_text,
     ),
@@ -112,7 +114,8 @@ SCALARS: dict[object, Any] = {
     ),
     Secret: strawberry.scalar(
         name="Secret",
-        description="A string that is accepted and never returned, logged, traced or stored outside the vault.",
+        description="A string that is accepted and never returned, logged,"
+        " traced or stored outside the vault.",
         serialize=_shown_secret,
         parse_value=_read_secret,
     ),

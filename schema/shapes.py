@@ -25,15 +25,17 @@ strawberry.enum(Severity, name="Severity", description="How much something matte
 strawberry.enum(HealthState, name="HealthState", description="Well or not.")
 
 
+def _global_id(self: Any) -> ID:
+    """Every type with a global id is a FromRow; the interfaces themselves hold no row."""
+    return ID(global_id(self.row.__word__, self.row.id))
+
+
 @strawberry.interface(
-    description="Anything with a global id: opaque, stable, good for `node(id:)`; never to be taken apart or made up by"
-    " clients."
+    description="Anything with a global id: opaque, stable, good for `node(id:)`; never to be taken apart or"
+    " made up by clients."
 )
 class Node:
-    @strawberry.field
-    def id(self) -> ID:
-        row: Any = getattr(self, "row")  # noqa: B009  # every Node is a FromRow; the interface itself holds no row
-        return ID(global_id(row.__word__, row.id))
+    id: ID = strawberry.field(resolver=_global_id)
 
 
 @strawberry.interface(description="Anything that knows when it was made and last changed.")
@@ -43,8 +45,8 @@ class Timestamped:
 
 
 @strawberry.interface(
-    description="Anything people edit together: an edit names the version it was based on, a stale one is refused with the"
-    " current state."
+    description="Anything people edit together: an edit names the version it was based on, a stale one is"
+    " refused with the current state."
 )
 class Versioned:
     version: int
@@ -52,7 +54,7 @@ class Versioned:
 
 @strawberry.interface(description="Who acted: a person, a partner's program, an agent.")
 class Actor:
-    id: ID
+    id: ID = strawberry.field(resolver=_global_id)
     display_name: str
 
 

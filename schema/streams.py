@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 class FromLogged:
-    """Mixin of the types that show an event of the log; further attributes are for the type's own resolvers."""
+    """Mixin of the types that show an event of the log; further attributes are for the type's own
+    resolvers."""
 
     logged: Logged
 
@@ -46,7 +47,7 @@ class StreamEvent:
         event = _logged(self)
         if event.actor_id is None or event.actor_word is None:
             return None
-        return await info.context.node(event.actor_word, event.actor_id)  # type: ignore[return-value]  # the word says which
+        return await info.context.node(event.actor_word, event.actor_id)
 
     @strawberry.field
     def replayed(self) -> bool:

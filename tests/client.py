@@ -11,6 +11,8 @@ import httpx2
 import orjson
 import websockets
 
+from tests.statements import HEADER
+
 Answer = dict[str, Any]
 
 
@@ -25,6 +27,8 @@ class Client:
         self.url = url
         self.token = token
         self.http = httpx2.AsyncClient(base_url=url, timeout=30)
+        self.statements = 0
+        """How many the last answer took, where the API counts them (the `house` does)."""
 
     def as_(self, token: str | None) -> Client:
         return Client(self.url, token)
@@ -41,6 +45,7 @@ class Client:
         response = await self.http.post(
             "/graphql", json={"query": document, "variables": variables}, headers=self.headers
         )
+        self.statements = int(response.headers.get(HEADER, 0))
         return response.json()
 
     async def data(self, document: str, **variables: Any) -> Answer:

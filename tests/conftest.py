@@ -15,6 +15,8 @@ import pytest
 
 from tests import servers
 
+# They import each other, so the first would import the second before its asserts could be made to tell more.
+pytest.register_assert_rewrite("tests.fixtures")
 pytest_plugins = [
     f"tests.fixtures.{module.stem}"
     for module in sorted((Path(__file__).parent / "fixtures").glob("*.py"))

@@ -8,8 +8,9 @@ from sqlalchemy import text
 from tests.client import Client
 from tests.factories import documents
 from tests.factories.sources import Make
-from tests.fixtures.agent import Agent, HouseClock, Worker
+from tests.fixtures.agent import Agent, Worker
 from tests.fixtures.api import House
+from tests.fixtures.clock import HouseClock
 from tests.test_rotation import kept_secrets
 
 ASSET = "query ($name: String!) { asset(qualifiedName: $name) { state } }"

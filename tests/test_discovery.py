@@ -11,8 +11,9 @@ from tests import servers
 from tests.client import Answer, Client
 from tests.factories import documents
 from tests.factories.sources import Make, mariadb
-from tests.fixtures.agent import Agent, HouseClock, Worker
+from tests.fixtures.agent import Agent, Worker
 from tests.fixtures.api import House
+from tests.fixtures.clock import HouseClock
 from tests.sources_at_fault import Wire
 from tests.streams import heard
 
@@ -275,9 +276,10 @@ def without_pings(statements: list[str]) -> list[str]:
 async def test_a_mariadb_is_read_likewise(api: Client, make: Make, agent: Agent, worker: Worker) -> None:
     async for at in mariadb(
         "create table customer (id int primary key, email varchar(80) not null comment 'Where to write')",
-        "create table orders (id int primary key, customer_id int, foreign key (customer_id) references customer (id))",
-        "create view totals as select c.email, count(*) as n from customer c join orders o on o.customer_id = c.id"
-        " group by c.email",
+        "create table orders (id int primary key, customer_id int,"
+        " foreign key (customer_id) references customer (id))",
+        "create view totals as select c.email, count(*) as n from customer c join orders o"
+        " on o.customer_id = c.id group by c.email",
         "insert into customer values (1, 'ada@example.com'), (2, 'bob@example.com'), (3, 'eve@example.com')",
     ):
         made = await make.mysql_source(at, key="store")

@@ -11,7 +11,8 @@ from domain.sources import health
 from tests.client import Answer, Client
 from tests.factories import documents
 from tests.factories.sources import Make, password_of
-from tests.fixtures.agent import Agent, HouseClock
+from tests.fixtures.agent import Agent
+from tests.fixtures.clock import HouseClock
 from tests.sources_at_fault import Wire
 from tests.streams import heard, until
 

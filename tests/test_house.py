@@ -31,8 +31,8 @@ from schema.rows import SHOWN, plain_fields
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = (
-    "schema", "resolvers", "domain", "models", "workers", "edge_agent", "auth", "connectors", "datawave", "web",
-    "tests", "alembic", "benchmarks", "docs", "deploy",
+    "schema", "resolvers", "domain", "models", "workers", "edge_agent", "auth", "connectors", "datawave",
+    "web", "tests", "alembic", "benchmarks", "docs", "deploy",
 )  # fmt: skip
 DOORS = {"README.md", "CHANGELOG.md", "LICENSE", "Makefile", "pyproject.toml"}
 BETWEEN = {"utils", "helpers", "common", "manager", "service"}
@@ -187,7 +187,8 @@ def test_the_agent_and_the_worker_start_without_the_api() -> None:
     """What an agent imports must not pull in tables or types."""
     script = (
         "import sys; import edge_agent.main; "
-        "print([m for m in sys.modules if m.split('.')[0] in {'models', 'auth', 'schema', 'resolvers', 'strawberry'}])"
+        "print([m for m in sys.modules if m.split('.')[0] in {'models', 'auth', 'schema', 'resolvers',"
+        " 'strawberry'}])"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True

@@ -11,7 +11,7 @@ from domain.sources.schedules import next_time
 from tests.client import Client
 from tests.factories import documents
 from tests.factories.sources import Make, postgresql_of
-from tests.fixtures.agent import HouseClock
+from tests.fixtures.clock import HouseClock
 
 SCHEDULES = """
 query ($key: String!) {

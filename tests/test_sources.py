@@ -10,7 +10,8 @@ import pytest
 from tests.client import Client
 from tests.factories import documents
 from tests.factories.sources import SHOP, Make, password_of, postgresql_of
-from tests.fixtures.agent import Agent, HouseClock, Worker
+from tests.fixtures.agent import Agent, Worker
+from tests.fixtures.clock import HouseClock
 from tests.streams import heard
 
 CONNECTORS = "{ connectors { kind displayName family capabilities runLive configSchema } }"

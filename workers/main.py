@@ -1,7 +1,7 @@
 """A worker: hears signals by arq, claims the jobs they name, and carries them out.
 
-arq's worker runs inside our loop and only hears: a job that is claimed runs beside it, so that an outage of Valkey
-ends none. Then only the hearing is begun anew.
+arq's worker runs inside our loop and only hears: a job that is claimed runs beside it, so that an outage of
+Valkey ends none. Then only the hearing is begun anew.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ async def worker(
 
 
 async def _end(*tasks: asyncio.Task[Any]) -> None:
-    """redis-py writes within `wait_for`, which swallows a cancellation that comes as the write ends (Python 3.11): it is
-    repeated until it holds."""
+    """redis-py writes within `wait_for`, which swallows a cancellation that comes as the write ends (Python
+    3.11): it is repeated until it holds."""
     while left := [task for task in tasks if not task.done()]:
         for task in left:
             task.cancel()

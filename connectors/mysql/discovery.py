@@ -11,14 +11,14 @@ from typing import Any
 from connectors.base import Known
 from connectors.building import (
     MOST_TEXT,
+    Batch,
     UnchangedCounts,
     bounded,
-    columns_in,
     container,
     dataset_entries,
     digest_of,
+    gone,
     path_of,
-    removals,
 )
 from connectors.counting import Count
 from connectors.entries import (
@@ -88,19 +88,15 @@ class Discovery:
         yield await self._containers()
         self._views = {(row[0], row[1]): row[2] for row in await self._rows(catalog.VIEWS)}
         self._keys = keys_of(await self._rows(catalog.KEYS))
-        batch: list[Entry] = []
-        columns = 0
+        batch = Batch(self._batch)
         async with aclosing(self._described()) as tables:
             async for name, rows in tables:
-                entries = list(self._entries(name, rows))
-                batch += entries
-                columns += columns_in(entries)
-                if columns >= self._batch or len(batch) >= self._batch:
-                    yield batch
-                    batch, columns = [], 0
-        yield [*batch, *self._unchanged.entries(), *await self._counts()]
-        if gone := self._gone():
-            yield gone
+                batch.add(self._entries(name, rows))
+                if batch.is_full:
+                    yield batch.taken()
+        yield [*batch.taken(), *self._unchanged.entries(), *await self._counts()]
+        if removed := gone(self._digests, self._seen, self._selection):
+            yield removed
 
     async def _containers(self) -> list[Entry]:
         version = str((await self._rows(catalog.FACTS, ()))[0][0])
@@ -182,17 +178,6 @@ class Discovery:
             ContainerCount(path=path_of(schema), datasets=datasets, columns=columns, read_whole=whole)
             for schema, (datasets, columns) in counts.items()
         ]
-
-    def _gone(self) -> list[Entry]:
-        return removals(
-            path
-            for path in self._digests
-            if path not in self._seen
-            and (
-                not self._selection.narrowed
-                or (len(path) == 2 and self._selection.looks_at(path[0], path[1]))
-            )
-        )
 
     async def _rows(self, statement: str, parameters: tuple[Any, ...] | None = None) -> list[Row]:
         cursor = await self._connection.cursor()

@@ -8,17 +8,13 @@ from pymysql import err
 
 from connectors.base import Limits, TableSample
 from connectors.counting import Count
-from connectors.entries import DataType, Issue, Path, clean
+from connectors.entries import Issue, Path, clean
 from connectors.mysql import catalog, session
 from connectors.mysql.session import Connection, Row
 from connectors.mysql.types import data_type
+from connectors.sampling import MOST_CHARACTERS, OPAQUE, rows_wanted, seconds_a_table
 
-MOST_CHARACTERS = 500
-MOST_CELLS = 100_000
-MOST_SECONDS = 10.0
 PAIRS_AT_ONCE = 2_000
-
-OPAQUE = frozenset({DataType.BINARY, DataType.GEOMETRY})
 
 Name = tuple[str, str]
 
@@ -37,7 +33,7 @@ class Sampling:
         wanted = list(datasets)[: self._limits.sample_datasets]
         if not wanted:
             return
-        seconds = min(self._limits.statement_seconds, MOST_SECONDS)
+        seconds = seconds_a_table(self._limits)
         await self._count(session.restrict(self._connection, seconds=seconds))
         pairs = [name for path in wanted for name in path[-2:]]
         marks = ", ".join(["(%s, %s)"] * len(wanted))
@@ -74,7 +70,7 @@ class Sampling:
         )
 
     def _statement(self, table: Row, names: Sequence[str]) -> str:
-        rows = max(20, min(self._limits.sample_rows, MOST_CELLS // len(names)))
+        rows = rows_wanted(self._limits, len(names))
         values = ", ".join(f"left(cast({_quoted(name)} as char), {MOST_CHARACTERS})" for name in names)
         return f"select {values} from {_quoted(table[0])}.{_quoted(table[1])} limit {rows}"
 

@@ -2,104 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Sequence
-from contextlib import aclosing
-from time import perf_counter
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
-from msgspec.structs import replace
-
-from connectors.base import Capability, Connector, Family, Known, SourceError, TableSample
-from connectors.configs import DatabaseConfig
-from connectors.entries import Entry, Issue, Path, ServerFacts, TestStep
+from connectors.base import Known, SourceError
+from connectors.entries import ServerFacts
 from connectors.postgresql import catalog, session
 from connectors.postgresql.discovery import Discovery
 from connectors.postgresql.samples import Sampling
 from connectors.postgresql.session import Connection, Knock
 from connectors.selection import Selection
-from connectors.steps import run_steps
+from connectors.server import DatabaseServer, Trial
 
 OLDEST = 120_000
 
-T = TypeVar("T")
 
-
-class Postgresql(Connector[DatabaseConfig]):
+class Postgresql(DatabaseServer[Connection]):
     """One database of a PostgreSQL server; without `database` the one called “postgres”."""
 
     kind: ClassVar[str] = "postgresql"
     display_name: ClassVar[str] = "PostgreSQL"
-    family: ClassVar[Family] = Family.DATABASE
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {
-            Capability.TEST,
-            Capability.DISCOVER,
-            Capability.SAMPLE,
-            Capability.PROFILE,
-            Capability.STATISTICS,
-            Capability.LINEAGE,
-        }
-    )
     dialect: ClassVar[str | None] = "postgres"
-    Config = DatabaseConfig
-
-    _connection: Connection | None = None
-
-    async def test(self) -> AsyncGenerator[TestStep | ServerFacts]:
-        test = _Test(self)
-        steps = [
-            ("resolve", test.resolve),
-            ("connect", test.connect),
-            ("tls", test.secure),
-            ("sign in", test.sign_in),
-            ("read", test.read),
-            ("capability", test.capability),
-        ]
-        try:
-            async for step in run_steps(steps, seconds=self.config.timeout_seconds):
-                yield step
-        finally:
-            test.close()
-        yield test.facts
-
-    async def discover(self, known: Known, *, include: Sequence[str] = ()) -> AsyncGenerator[list[Entry]]:
-        connection = await self._connected()
-        selection = Selection(include=self.config.include, exclude=self.config.exclude, only=include)
-        reading = Discovery(
-            connection, known=known, selection=selection, batch=self.limits.column_batch, count=self.count
-        )
-        try:
-            await self.count(session.restrict(connection, seconds=self.limits.statement_seconds))
-            async with aclosing(reading.batches()) as batches:
-                async for batch in batches:
-                    yield batch
-        except Exception as error:
-            raise session.failure(error, self.config.host) from error
-
-    async def sample(self, datasets: Sequence[Path]) -> AsyncGenerator[TableSample | Issue]:
-        connection = await self._connected()
-        sampling = Sampling(connection, limits=self.limits, count=self.count)
-        try:
-            async with aclosing(sampling.of(datasets)) as samples:
-                async for found in samples:
-                    yield found
-        except Exception as error:
-            raise session.failure(error, self.config.host) from error
-
-    async def ping(self) -> dict[str, Any]:
-        try:
-            connection = await self._connected()
-            async with asyncio.timeout(self._seconds):
-                started = perf_counter()
-                row = await self.count(connection.fetchrow(catalog.STATISTICS))
-        except Exception as error:
-            raise session.failure(error, self.config.host) from error
-        statistics = dict(row) if row is not None else {}
-        return {**statistics, "latency_ms": round((perf_counter() - started) * 1_000, 3)}
 
     async def close(self) -> None:
-        connection, self._connection = self._connection, None
+        connection = self._forgotten()
         if connection is None or connection.is_closed():
             return
         try:
@@ -107,18 +32,7 @@ class Postgresql(Connector[DatabaseConfig]):
         except (OSError, TimeoutError):
             connection.terminate()
 
-    async def count(self, sent: Awaitable[T], /) -> T:
-        """Waits for a statement that counts."""
-        self.statements += 1
-        return await sent
-
-    @property
-    def _seconds(self) -> float:
-        return min(self.limits.connect_seconds, self.config.timeout_seconds)
-
-    async def _connected(self) -> Connection:
-        if self._connection is not None and not self._connection.is_closed():
-            return self._connection
+    async def _open(self) -> Connection:
         target = await session.resolve(self.config, self.guard, seconds=self._seconds)
         knock = Knock(self.config, target, seconds=self._seconds)
         try:
@@ -126,24 +40,44 @@ class Postgresql(Connector[DatabaseConfig]):
             await knock.secure()
         finally:
             knock.close()
-        self._connection = await self.count(
+        return await self.count(
             session.sign_in(
                 self.config, self.credentials, knock.door(), limits=self.limits, seconds=self._seconds
             )
         )
-        return self._connection
+
+    def _is_lost(self, connection: Connection) -> bool:
+        return connection.is_closed()
+
+    async def _bound(self, connection: Connection) -> None:
+        await self.count(session.restrict(connection, seconds=self.limits.statement_seconds))
+
+    def _trial(self) -> Trial:
+        return _Trial(self)
+
+    def _reading(self, connection: Connection, known: Known, selection: Selection) -> Discovery:
+        return Discovery(
+            connection, known=known, selection=selection, batch=self.limits.column_batch, count=self.count
+        )
+
+    def _sampling(self, connection: Connection) -> Sampling:
+        return Sampling(connection, limits=self.limits, count=self.count)
+
+    async def _statistics(self, connection: Connection) -> dict[str, Any]:
+        row = await self.count(connection.fetchrow(catalog.STATISTICS))
+        return dict(row) if row is not None else {}
+
+    def _failure(self, error: Exception) -> SourceError:
+        return session.failure(error, self.config.host)
 
 
-class _Test:
-    """The steps of a connection test and what they hand on; leaves the session to the connector."""
-
+class _Trial(Trial):
     def __init__(self, connector: Postgresql) -> None:
+        super().__init__()
         self._connector = connector
         self._knock: Knock | None = None
         self._connection: Connection | None = None
         self._seconds = float(connector.config.timeout_seconds)
-        self._latency = 0.0
-        self.facts = ServerFacts()
 
     async def resolve(self) -> str:
         config, guarding = self._connector.config, self._connector.guard
@@ -153,10 +87,7 @@ class _Test:
 
     async def connect(self) -> str:
         assert self._knock is not None
-        started = perf_counter()
-        words = await self._knock.connect()
-        self._latency = (perf_counter() - started) * 1_000
-        return words
+        return await self._knock.connect()
 
     async def secure(self) -> str:
         assert self._knock is not None
@@ -188,7 +119,7 @@ class _Test:
                 "login": row["login"],
             },
             read_only=row["read_only"],
-            latency_ms=round(self._latency, 3),
+            latency_ms=self.latency_ms,
         )
         if row["number"] < OLDEST:
             raise SourceError(
@@ -199,8 +130,7 @@ class _Test:
     async def capability(self) -> str:
         row = await self._row(catalog.CAPABILITY)
         relations, readable = row["relations"], row["readable"]
-        info = {**self.facts.info, "tables": relations, "readableTables": readable}
-        self.facts = replace(self.facts, info=info)
+        self.add_facts(tables=relations, readableTables=readable)
         if readable == relations:
             return f"{relations} tables and views, all of them readable."
         missing = "grant SELECT on the others to have them sampled"

@@ -96,9 +96,9 @@ STAMP = "select md5(concat_ws(' ', current_user, current_database(), current_set
         + [_WRITTEN.format(table=table, key=key) for table, key in _WHOLE.items()]
     )
 )
-"""Which transaction wrote each row of the catalogs that descriptions are made of (of what came with the server only what
-can change): the same again means that nothing was written, at a seventh of the cost of the digests. Another one means only
-that something was, a TRUNCATE perhaps: the digests then tell."""
+"""Which transaction wrote each row of the catalogs that descriptions are made of (of what came with the
+server only what can change): the same again means that nothing was written, at a seventh of the cost of the
+digests. Another one means only that something was, a TRUNCATE perhaps: the digests then tell."""
 
 _DESCRIBED = """
     with wanted as materialized (

@@ -9,22 +9,15 @@ import asyncpg
 
 from connectors.base import Limits, TableSample
 from connectors.counting import Count
-from connectors.entries import DataType, Issue, Path, clean
+from connectors.entries import Issue, Path, clean
 from connectors.postgresql import catalog, session
 from connectors.postgresql.session import Connection, Row
 from connectors.postgresql.types import data_type
-
-MOST_CHARACTERS = 500
-MOST_CELLS = 100_000
-MOST_SECONDS = 10.0
-"""For one table: a view may compute for long before its first row comes."""
+from connectors.sampling import MOST_CHARACTERS, OPAQUE, rows_wanted, seconds_a_table
 
 BIG = 50
 """A table with this many times the rows wanted is big: its first blocks alone would tell of its oldest rows
 only."""
-
-OPAQUE = frozenset({DataType.BINARY, DataType.GEOMETRY})
-"""What is not sampled: bytes and shapes say nothing as text and may be huge."""
 
 
 class Sampling:
@@ -39,7 +32,7 @@ class Sampling:
         """A sample of each dataset, or why there is none; one statement finds them all, one more reads
         each."""
         wanted = list(datasets)[: self._limits.sample_datasets]
-        seconds = min(self._limits.statement_seconds, MOST_SECONDS)
+        seconds = seconds_a_table(self._limits)
         await self._count(session.restrict(self._connection, seconds=seconds))
         schemas, names = [path[-2] for path in wanted], [path[-1] for path in wanted]
         rows = await self._count(self._connection.fetch(catalog.SAMPLED, schemas, names))
@@ -72,7 +65,7 @@ class Sampling:
         )
 
     def _statement(self, row: Row, names: Sequence[str]) -> str:
-        rows = max(20, min(self._limits.sample_rows, MOST_CELLS // len(names)))
+        rows = rows_wanted(self._limits, len(names))
         values = ", ".join(
             f"left({_quoted(name)}::text, {MOST_CHARACTERS}) as v{place}" for place, name in enumerate(names)
         )

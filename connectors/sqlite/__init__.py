@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Awaitable, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from pathlib import PurePath
 from time import perf_counter
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from connectors import guard
-from connectors.base import Capability, Connector, Family, Known, SourceError, TableSample
+from connectors.base import Known, SourceError, TableSample
 from connectors.configs import EmbeddedDatabaseConfig
-from connectors.entries import DataType, Entry, Issue, Path, ServerFacts, TestStep, clean
+from connectors.entries import Issue, Path, ServerFacts, TestStep, clean
+from connectors.relational import Relational
+from connectors.sampling import MOST_CHARACTERS, OPAQUE, rows_wanted, seconds_a_table
 from connectors.selection import Selection
 from connectors.sqlite import catalog
 from connectors.sqlite.discovery import HIDDEN, Discovery
@@ -21,33 +23,14 @@ from connectors.sqlite.file import Row, SqliteFile, failure
 from connectors.sqlite.types import data_type
 from connectors.steps import run_steps
 
-MOST_CHARACTERS = 500
-MOST_CELLS = 100_000
-MOST_SECONDS = 10.0
 
-T = TypeVar("T")
-
-
-class Sqlite(Connector[EmbeddedDatabaseConfig]):
+class Sqlite(Relational[EmbeddedDatabaseConfig, SqliteFile]):
     """One SQLite file under the folders that the agent may read."""
 
     kind: ClassVar[str] = "sqlite"
     display_name: ClassVar[str] = "SQLite"
-    family: ClassVar[Family] = Family.DATABASE
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {
-            Capability.TEST,
-            Capability.DISCOVER,
-            Capability.SAMPLE,
-            Capability.PROFILE,
-            Capability.STATISTICS,
-            Capability.LINEAGE,
-        }
-    )
     dialect: ClassVar[str | None] = "sqlite"
     Config = EmbeddedDatabaseConfig
-
-    _file: SqliteFile | None = None
 
     async def test(self) -> AsyncGenerator[TestStep | ServerFacts]:
         """A file needs no name resolved and nobody signed in: the steps are those that mean something."""
@@ -64,24 +47,8 @@ class Sqlite(Connector[EmbeddedDatabaseConfig]):
         info = {"file": self._name}
         yield ServerFacts(version=sqlite3.sqlite_version, info=info, read_only=True, latency_ms=latency)
 
-    async def discover(self, known: Known, *, include: Sequence[str] = ()) -> AsyncGenerator[list[Entry]]:
-        file = await self._opened(self.limits.statement_seconds)
-        reading = Discovery(
-            file,
-            known=known,
-            selection=Selection(include=self.config.include, exclude=self.config.exclude, only=include),
-            batch=self.limits.column_batch,
-            count=self.count,
-        )
-        try:
-            async with aclosing(reading.batches()) as batches:
-                async for batch in batches:
-                    yield batch
-        except Exception as error:
-            raise failure(error, self._name) from error
-
     async def sample(self, datasets: Sequence[Path]) -> AsyncGenerator[TableSample | Issue]:
-        file = await self._opened(min(self.limits.statement_seconds, MOST_SECONDS))
+        file = await self._opened(seconds_a_table(self.limits))
         wanted = list(datasets)[: self.limits.sample_datasets]
         columns = await self._columns(file)
         for path in wanted:
@@ -90,7 +57,7 @@ class Sqlite(Connector[EmbeddedDatabaseConfig]):
             except sqlite3.OperationalError as error:
                 found = _issue(error, path)
             except Exception as error:
-                raise failure(error, self._name) from error
+                raise self._failure(error) from error
             yield found
 
     async def ping(self) -> dict[str, Any]:
@@ -99,7 +66,7 @@ class Sqlite(Connector[EmbeddedDatabaseConfig]):
             file = await self._opened(self.limits.connect_seconds)
             [(pages, size, free, tables)] = await self.count(file.rows(catalog.STATISTICS))
         except Exception as error:
-            raise failure(error, self._name) from error
+            raise self._failure(error) from error
         return {
             "size_bytes": pages * size,
             "free_bytes": free * size,
@@ -108,31 +75,37 @@ class Sqlite(Connector[EmbeddedDatabaseConfig]):
         }
 
     async def close(self) -> None:
-        file, self._file = self._file, None
+        file = self._forgotten()
         if file is not None:
             await file.close()
-
-    async def count(self, sent: Awaitable[T], /) -> T:
-        """Waits for a statement that counts."""
-        self.statements += 1
-        return await sent
 
     @property
     def _name(self) -> str:
         return PurePath(self.config.path).name
 
+    async def _connected(self) -> SqliteFile:
+        return await self._opened(self.limits.statement_seconds)
+
     async def _opened(self, seconds: float) -> SqliteFile:
-        if self._file is None:
+        if self._connection is None:
             path = await asyncio.to_thread(guard.checked_file, self.guard, self.config.path)
             file = SqliteFile(path, seconds=seconds)
             try:
                 await file.open()
             except Exception as error:
                 await file.close()
-                raise failure(error, self._name) from error
-            self._file = file
-        self._file.seconds = seconds
-        return self._file
+                raise self._failure(error) from error
+            self._connection = file
+        self._connection.seconds = seconds
+        return self._connection
+
+    def _reading(self, connection: SqliteFile, known: Known, selection: Selection) -> Discovery:
+        return Discovery(
+            connection, known=known, selection=selection, batch=self.limits.column_batch, count=self.count
+        )
+
+    def _failure(self, error: Exception) -> SourceError:
+        return failure(error, self._name)
 
     async def _found(self) -> str:
         path = await asyncio.to_thread(guard.checked_file, self.guard, self.config.path)
@@ -155,7 +128,7 @@ class Sqlite(Connector[EmbeddedDatabaseConfig]):
         try:
             return await self.count(file.rows(statement))
         except Exception as error:
-            raise failure(error, self._name) from error
+            raise self._failure(error) from error
 
     async def _columns(self, file: SqliteFile) -> dict[str, list[Row]]:
         """The columns of every table; those of views too, unless one of them is broken."""
@@ -173,8 +146,8 @@ class Sqlite(Connector[EmbeddedDatabaseConfig]):
             words = "The table is no longer there."
             return Issue(severity="INFO", code="GONE", message=words, path=path)
         types = {str(row[1]): data_type(row[3] or "") for row in described if row[7] != HIDDEN}
-        names = [name for name, kind in types.items() if kind not in (DataType.BINARY, DataType.GEOMETRY)]
-        rows = max(20, min(self.limits.sample_rows, MOST_CELLS // max(1, len(names))))
+        names = [name for name, kind in types.items() if kind not in OPAQUE]
+        rows = rows_wanted(self.limits, len(names))
         values: list[Row] = []
         if names:
             cut = ", ".join(_cut(name) for name in names)

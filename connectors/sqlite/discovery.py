@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from connectors.base import Known
 from connectors.building import (
     MOST_TEXT,
+    Batch,
     UnchangedCounts,
     bounded,
-    columns_in,
     container,
     dataset_entries,
     digest_of,
+    gone,
     path_of,
-    removals,
 )
 from connectors.counting import Count
 from connectors.entries import (
@@ -77,19 +77,15 @@ class Discovery:
         await self._read_small()
         facts = ServerFacts(version=sqlite3.sqlite_version)
         yield [facts, container((MAIN,), ContainerKind.DATABASE, None)]
-        batch: list[Entry] = []
-        columns = 0
+        batch = Batch(self._batch)
         async with aclosing(self._described()) as tables:
             async for name, rows in tables:
-                entries = list(self._entries(name, rows))
-                batch += entries
-                columns += columns_in(entries)
-                if columns >= self._batch or len(batch) >= self._batch:
-                    yield batch
-                    batch, columns = [], 0
-        yield [*batch, *self._issues, *self._unchanged.entries(), *self._counts()]
-        if gone := self._gone():
-            yield gone
+                batch.add(self._entries(name, rows))
+                if batch.is_full:
+                    yield batch.taken()
+        yield [*batch.taken(), *self._issues, *self._unchanged.entries(), *self._counts()]
+        if removed := gone(self._digests, self._seen, self._selection):
+            yield removed
 
     async def _read_small(self) -> None:
         self._tables = {
@@ -188,14 +184,6 @@ class Discovery:
                 read_whole=not self._selection.narrowed,
             )
         ]
-
-    def _gone(self) -> list[Entry]:
-        return removals(
-            path
-            for path in self._digests
-            if path not in self._seen
-            and (not self._selection.narrowed or (len(path) == 2 and self._selection.looks_at(MAIN, path[1])))
-        )
 
     async def _rows(self, statement: str, *parameters: str) -> list[Row]:
         return await self._count(self._file.rows(statement, parameters))

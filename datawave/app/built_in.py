@@ -1,4 +1,5 @@
-"""The agent beside a worker, and one that stands alone: put together here, the only place that knows both sides."""
+"""The agent beside a worker, and one that stands alone: put together here, the only place that knows both
+sides."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ def config_of(
 
 
 def certifier(parts: Core) -> Callable[[CertificateWanted], Awaitable[CertificateIssued]]:
-    """The platform vouches for the agent it starts itself; a name that another machine's holds gets the host's added."""
+    """The platform vouches for the agent it starts itself; a name that another machine's holds gets the
+    host's added."""
 
     async def certify(wanted: CertificateWanted) -> CertificateIssued:
         done = await parts.commands.run(

@@ -1,4 +1,5 @@
-"""The door between the transports and the platform: who comes in, and what an operation finds in its context."""
+"""The door between the transports and the platform: who comes in, and what an operation finds in its
+context."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ WANTS_COOKIE = "x-datawave-cookie"
 
 @dataclass(frozen=True, kw_only=True)
 class CookieStyle:
-    """`__Host-` cookies want TLS; plain http on loopback gets a name with the port, so that instances do not mix."""
+    """`__Host-` cookies want TLS; plain http on loopback gets a name with the port, so that instances do not
+    mix."""
 
     name: str
     secure: bool

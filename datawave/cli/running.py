@@ -44,8 +44,8 @@ def started(process: str) -> Settings:
 
 @contextmanager
 def uncollected() -> Generator[None]:
-    """For imports: the collector would look through ever more definitions, and give back next to none of them.
-    What is there in the end stays as long as the process, and is never looked through again."""
+    """For imports: the collector would look through ever more definitions, and give back next to none of
+    them. What is there in the end stays as long as the process, and is never looked through again."""
     gc.disable()
     try:
         yield

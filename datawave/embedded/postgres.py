@@ -31,7 +31,8 @@ USERNAME = "datawave"
 LONGEST_SOCKET_PATH = 107
 PID_FILE = "postmaster.pid"
 MEMORY_LINE = 7
-"""The line of a pid file that names the server's shared memory; below it is what the server says of itself."""
+"""The line of a pid file that names the server's shared memory; below it is what the server says of
+itself."""
 END_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
 """Fast shutdown; immediate; not asked. PostgreSQL recovers from each."""
 
@@ -82,7 +83,8 @@ class PostgresAddress:
     host: str = "127.0.0.1"
 
     def url(self, database: str = "postgres") -> str:
-        return f"postgresql://{quote(self.username)}:{quote(self.password)}@{self.host}:{self.port}/{quote(database)}"
+        login = f"{quote(self.username)}:{quote(self.password)}"
+        return f"postgresql://{login}@{self.host}:{self.port}/{quote(database)}"
 
     def environment(self) -> dict[str, str]:
         """For the wheel's own clients (psql, pg_dump): the password is not on any command line."""

@@ -1,7 +1,7 @@
 """Who asks, with what rights, and which rows that lets them see. The algebra only: rights are made in `auth`.
 
-Scope ids enter SQL as bound parameters and nowhere else, so one statement serves everybody whose rights have the
-same shape (everywhere, somewhere, nowhere).
+Scope ids enter SQL as bound parameters and nowhere else, so one statement serves everybody whose rights have
+the same shape (everywhere, somewhere, nowhere).
 """
 
 from __future__ import annotations
@@ -98,8 +98,9 @@ SYSTEM = Viewer(actor_word="system", display_name="DataWave", rights=EVERYTHING)
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """How a row says who sees it. `source` and `workspace` are paths from the row: a column of it, or a column that
-    refers to another table and a column there (`source_id.workspace_id`). `own` names its owner's column."""
+    """How a row says who sees it. `source` and `workspace` are paths from the row: a column of it, or a
+    column that refers to another table and a column there (`source_id.workspace_id`). `own` names its owner's
+    column."""
 
     read: str | None = None
     source: str | None = None

@@ -1,7 +1,7 @@
 """The audit trail: entries written with what they tell of, sealed into a hash chain within a second.
 
-The hash covers the fixed fields and a salted digest of the detail; the detail (input, before and after, words of people)
-lies beside it and can be erased without breaking the chain.
+The hash covers the fixed fields and a salted digest of the detail; the detail (input, before and after, words
+of people) lies beside it and can be erased without breaking the chain.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ ALIKE_ALONE = 10
 MOST_SEEN = 10_000
 
 FIXED = (
-    "sequence", "id", "at", "actor_id", "actor_word", "action", "permission", "subject_word", "subject_id", "outcome",
-    "code", "address", "client", "session_id", "command_id", "count",
+    "sequence", "id", "at", "actor_id", "actor_word", "action", "permission", "subject_word", "subject_id",
+    "outcome", "code", "address", "client", "session_id", "command_id", "count",
 )  # fmt: skip
 
 
@@ -97,8 +97,8 @@ def _fixed(value: Any) -> Any:
 
 
 async def seal(connection: AsyncConnection) -> tuple[int, int] | None:
-    """Gives the next unsealed entries their place and hash; first and last sequence, or None where there were none.
-    The caller holds the sealing lock for the length of its transaction."""
+    """Gives the next unsealed entries their place and hash; first and last sequence, or None where there were
+    none. The caller holds the sealing lock for the length of its transaction."""
     table = tables.AuditEntry
     last = (
         await connection.execute(
@@ -168,8 +168,8 @@ class Verified:
 async def verify(
     session: AsyncSession, *, since: datetime | None = None, until: datetime | None = None
 ) -> Verified:
-    """Walks the chain in order; stops at the first entry that was altered, removed or moved. An end that was cut off
-    leaves no trace in the chain: the log of events knows how far it was sealed."""
+    """Walks the chain in order; stops at the first entry that was altered, removed or moved. An end that was
+    cut off leaves no trace in the chain: the log of events knows how far it was sealed."""
     begins, ends = await _span(session, since, until)
     walk = _Walk(last=begins - 1, previous=await _hash_of(session, begins - 1))
     async for row in _sealed(session, begins, ends):
@@ -234,8 +234,8 @@ async def _hash_of(session: AsyncSession, sequence: int) -> bytes | None:
 
 
 async def _span(session: AsyncSession, since: datetime | None, until: datetime | None) -> tuple[int, int]:
-    """The sequences of a range of time. Entries are sealed in the order they were written, which is not quite that of
-    their times: taken by time alone, a range would have holes at its ends."""
+    """The sequences of a range of time. Entries are sealed in the order they were written, which is not quite
+    that of their times: taken by time alone, a range would have holes at its ends."""
     table = tables.AuditEntry
     query = select(func.min(table.sequence), func.max(table.sequence)).where(table.sequence.is_not(None))
     if since is not None:
@@ -271,9 +271,9 @@ class _Asked:
 
 
 class Refusals:
-    """Entries of refusals and failures, committed before the refused hears of it: one commit for all that wait.
-    Those alike share an entry with a count after the tenth in a minute, at most one a second; the queue is bounded, and
-    a full one is UNAVAILABLE, never a missing entry."""
+    """Entries of refusals and failures, committed before the refused hears of it: one commit for all that
+    wait. Those alike share an entry with a count after the tenth in a minute, at most one a second; the queue
+    is bounded, and a full one is UNAVAILABLE, never a missing entry."""
 
     def __init__(self, database: Database, *, most: int = 5_000, pause: float = 1.0) -> None:
         self._database = database
@@ -314,8 +314,8 @@ class Refusals:
             self._writers[name] = asyncio.create_task(write(), name=f"audit.{name}")
 
     def _seen_lately(self, alike: tuple[Any, ...]) -> int:
-        """How many alike there were in this minute. A flood from ever other addresses begins anew: it is bounded by
-        the queue, not by counting."""
+        """How many alike there were in this minute. A flood from ever other addresses begins anew: it is
+        bounded by the queue, not by counting."""
         now = time.monotonic()
         if len(self._seen) > MOST_SEEN:
             self._seen.clear()

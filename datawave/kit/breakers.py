@@ -1,7 +1,8 @@
-"""Circuit breakers: the guard before everything outside. Rows, so that all processes share them and people see them.
+"""Circuit breakers: the guard before everything outside. Rows, so that all processes share them and people
+see them.
 
-Closed: calls go through, failures are counted. Open: calls are refused at once until `next_try_at`. Half open: one
-call is let through; its outcome closes the breaker or opens it again for longer.
+Closed: calls go through, failures are counted. Open: calls are refused at once until `next_try_at`. Half
+open: one call is let through; its outcome closes the breaker or opens it again for longer.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ async def of(
 
 
 def admit(breaker: tables.CircuitBreaker, now: datetime) -> list[Event]:
-    """Lets the call through, or raises CIRCUIT_OPEN with the time of the next try. Returns the event of a half-opening."""
+    """Lets the call through, or raises CIRCUIT_OPEN with the time of the next try. Returns the event of a
+    half-opening."""
     if breaker.state is BreakerState.CLOSED:
         return []
     if breaker.next_try_at is not None and breaker.next_try_at > now:

@@ -1,4 +1,5 @@
-"""Channels of Valkey behind `broadcaster`: one pub/sub connection, reconnected, with every channel subscribed anew."""
+"""Channels of Valkey behind `broadcaster`: one pub/sub connection, reconnected, with every channel subscribed
+anew."""
 
 from __future__ import annotations
 
@@ -21,11 +22,13 @@ BEAT = "beat"
 """The channel every connection has: its confirmation says that all before it are subscribed too."""
 
 QUIET = 5.0
-"""A connection on which nothing was heard for so long is asked for a sign of life, and given up after as long again."""
+"""A connection on which nothing was heard for so long is asked for a sign of life, and given up after as long
+again."""
 
 
 class ValkeyBackend(BroadcastBackend):
-    """One pub/sub connection, reconnected with back-off, every channel subscribed anew, and its owner told."""
+    """One pub/sub connection, reconnected with back-off, every channel subscribed anew, and its owner
+    told."""
 
     def __init__(
         self, valkey: Redis, *, prefix: str, reconnected: Callable[[], None], quiet: float = QUIET
@@ -54,24 +57,25 @@ class ValkeyBackend(BroadcastBackend):
         with contextlib.suppress(RedisError, OSError):
             await self._pubsub.aclose()
 
-    async def subscribe(self, channel: str) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # broadcaster passes it by place and calls it a group
-        """Waits for the confirmation, though not for ever: with Valkey away the follower lives on the log and beats."""
-        self._channels.add(channel)
-        confirmed = self._confirmations.setdefault(channel, asyncio.Event())
+    async def subscribe(self, group: str) -> None:
+        """Waits for the confirmation, though not for ever: with Valkey away the follower lives on the log and
+        beats. (A group is what broadcaster calls a channel here.)"""
+        self._channels.add(group)
+        confirmed = self._confirmations.setdefault(group, asyncio.Event())
         if not self.connected.is_set():
             return
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(2):
-                await self._pubsub.subscribe(self._prefix + channel)
+                await self._pubsub.subscribe(self._prefix + group)
                 await confirmed.wait()
 
-    async def unsubscribe(self, channel: str) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as above
-        self._channels.discard(channel)
-        self._confirmations.pop(channel, None)
+    async def unsubscribe(self, group: str) -> None:
+        self._channels.discard(group)
+        self._confirmations.pop(group, None)
         if self.connected.is_set():
             with contextlib.suppress(RedisError, OSError, TimeoutError):
                 async with asyncio.timeout(2):
-                    await self._pubsub.unsubscribe(self._prefix + channel)
+                    await self._pubsub.unsubscribe(self._prefix + group)
 
     async def publish(self, channel: str, message: Any) -> None:
         await self._valkey.publish(self._prefix + channel, message)
@@ -114,8 +118,8 @@ class ValkeyBackend(BroadcastBackend):
             )
 
     async def _next_message(self) -> dict[str, Any]:
-        """What comes next on a connection that is shown to be alive: one whose server was paused or vanished is silent
-        without ever failing."""
+        """What comes next on a connection that is shown to be alive: one whose server was paused or vanished
+        is silent without ever failing."""
         message = await self._pubsub.get_message(timeout=self._quiet)
         if message is None:
             await self._pubsub.ping()
@@ -137,8 +141,9 @@ class ValkeyBackend(BroadcastBackend):
             await self._inbox.put(Published(channel, message["data"]))
 
     async def _complete(self) -> None:
-        """All that was asked is subscribed. What came or went meanwhile is asked now, and only a connection that knows
-        every channel is one; then followers are told to look, since they missed what was said before."""
+        """All that was asked is subscribed. What came or went meanwhile is asked now, and only a connection
+        that knows every channel is one; then followers are told to look, since they missed what was said
+        before."""
         if self.connected.is_set():
             return
         gone, late = self._asked - self._channels, self._channels - self._asked

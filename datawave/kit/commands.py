@@ -1,4 +1,5 @@
-"""Commands: one change, one transaction. The runner keeps what nobody may forget: permission, audit, idempotency, undo.
+"""Commands: one change, one transaction. The runner keeps what nobody may forget: permission, audit,
+idempotency, undo.
 
 A command is an async function whose first argument is the open transaction (`Tx`). It returns rows, raises a
 `UserError`, and never commits, publishes, calls the network or reads the clock.
@@ -46,7 +47,8 @@ R = TypeVar("R")
 
 SHOWN_AGAIN = timedelta(minutes=10)
 RACES = 5
-"""So often a command is run again that lost a race (a deadlock, a name somebody else took at the same moment)."""
+"""So often a command is run again that lost a race (a deadlock, a name somebody else took at the same
+moment)."""
 
 BEGIN = text(
     "SELECT pg_current_xact_id()\\:\\:text, datawave_now(), set_config('datawave.command', :command, true)"
@@ -122,8 +124,8 @@ class Commands:
             raise
 
     async def _despite_races(self, asked: Asked[R]) -> Done[R]:
-        """A race that was lost to another transaction is run again: then it sees what the other did, and refuses or
-        goes on in the command's own words."""
+        """A race that was lost to another transaction is run again: then it sees what the other did, and
+        refuses or goes on in the command's own words."""
         for left in reversed(range(RACES)):
             try:
                 with translated():
@@ -156,8 +158,8 @@ class Commands:
         return Done(value=value, tracking_id=asked.tracking_id)
 
     async def _begun(self, session: AsyncSession, asked: Asked[Any]) -> Tx:
-        """BEGIN with a transaction id at once, so that `settledAt` misses no writer. A pooled connection may have died
-        with its server: nothing has happened yet, so the beginning is tried once more."""
+        """BEGIN with a transaction id at once, so that `settledAt` misses no writer. A pooled connection may
+        have died with its server: nothing has happened yet, so the beginning is tried once more."""
         given = {"command": str(asked.tracking_id)}
         try:
             begun = (await session.execute(BEGIN, given)).one()
@@ -284,7 +286,8 @@ class Commands:
     async def _refused(
         self, what: Command[..., Any], viewer: Viewer, arguments: Mapping[str, Any], error: UserError
     ) -> UUID:
-        """A refusal or failure writes its entry in a transaction of its own; the entry's id is its `trackingId`."""
+        """A refusal or failure writes its entry in a transaction of its own; the entry's id is its
+        `trackingId`."""
         if not what.recorded or isinstance(error, UnavailableError):
             return new_id()
         refused = isinstance(error, AccessError)

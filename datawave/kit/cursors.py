@@ -1,7 +1,7 @@
 """Cursors: a place in the log (good for any stream) or in one list, opaque to clients.
 
-A log cursor is base64url of version, epoch, position; a list cursor of version and the sort key's values. One is never
-taken for the other.
+A log cursor is base64url of version, epoch, position; a list cursor of version and the sort key's values. One
+is never taken for the other.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import orjson
 from asyncpg import exceptions as pg
-from sqlalchemy import DateTime, Enum, MetaData, Text, Uuid, event, func
+from sqlalchemy import DateTime, Enum, MetaData, Text, Uuid, func
 from sqlalchemy import exc as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.engine import make_url
@@ -56,12 +56,14 @@ class Base(DeclarativeBase):
 
 
 UNCHECKED = {"unchecked": True}
-"""On a foreign key that leads readers from table to table and that the database does not look after row by row:
-where rows come by the ten thousand under a lock on what they point at, its look at each costs half of the rest."""
+"""On a foreign key that leads readers from table to table and that the database does not look after row by
+row: where rows come by the ten thousand under a lock on what they point at, its look at each costs half of
+the rest."""
 
 
 class Entity(Base):
-    """A thing people edit: an id, a version that rises with every change, and when it was made and changed."""
+    """A thing people edit: an id, a version that rises with every change, and when it was made and
+    changed."""
 
     __abstract__ = True
 
@@ -131,8 +133,8 @@ def lost_race(error: BaseException) -> bool:
 
 @contextmanager
 def translated() -> Generator[None]:
-    """A database that does not answer is the caller's UNAVAILABLE, and a value it cannot hold is INVALID: neither is
-    a bug of ours."""
+    """A database that does not answer is the caller's UNAVAILABLE, and a value it cannot hold is INVALID:
+    neither is a bug of ours."""
     try:
         yield
     except UserError:
@@ -147,7 +149,8 @@ def translated() -> Generator[None]:
         if _is_unstorable(error):
             raise InputError(
                 ErrorCode.INVALID,
-                "A value is beyond what can be kept: too large a number, a date too far away, or text with NUL.",
+                "A value is beyond what can be kept: too large a number, a date too far away,"
+                " or text with NUL.",
             ) from error
         raise
 
@@ -157,7 +160,8 @@ UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def encoded(value: Any) -> str:
-    """As JSON that PostgreSQL takes. asyncpg's own UUIDs are a subclass that orjson does not take: they go as text."""
+    """As JSON that PostgreSQL takes. asyncpg's own UUIDs are a subclass that orjson does not take: they go as
+    text."""
     try:
         made = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str)
     except TypeError:  # a lone surrogate, or an integer of more than 64 bits
@@ -188,7 +192,7 @@ def asyncpg_url(url: str) -> str:
 
 
 class Database:
-    """The pool, and what hangs on it: how many statements were sent, who wants to know of commits."""
+    """The pool, and who wants to know of commits."""
 
     def __init__(self, url: str, *, pool_size: int = 10, overflow: int = 10, name: str = "datawave") -> None:
         self.engine: AsyncEngine = create_async_engine(
@@ -213,13 +217,8 @@ class Database:
             },
         )
         self.reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self.statements = 0
         self.after_commit: list[Any] = []
         """Called with nothing after each commit that left events or jobs; they must not block."""
-        event.listen(self.engine.sync_engine, "before_cursor_execute", self._count)
-
-    def _count(self, *_: Any) -> None:
-        self.statements += 1
 
     def committed(self) -> None:
         for told in self.after_commit:
@@ -227,7 +226,8 @@ class Database:
 
     @asynccontextmanager
     async def session(self) -> AsyncGenerator[AsyncSession]:
-        """A session of its own for one read or a few; each statement stands alone, nothing is begun or rolled back."""
+        """A session of its own for one read or a few; each statement stands alone, nothing is begun or rolled
+        back."""
         with translated():
             async with AsyncSession(self.reading, expire_on_commit=False, autoflush=False) as session:
                 yield session
@@ -244,7 +244,8 @@ class Database:
 
 
 class Db:
-    """What reads are given: the pool and who asks. Statements may run side by side, each on a connection of its own."""
+    """What reads are given: the pool and who asks. Statements may run side by side, each on a connection of
+    its own."""
 
     def __init__(self, database: Database, viewer: Viewer = NOBODY) -> None:
         self.database = database

@@ -1,7 +1,7 @@
 """Standing duties: schedules, sealing, take-up, retention. Tasks of every `serve`, no leader.
 
-Each step runs in its own transaction under its own lock, so that whoever dies or pauses holds nothing, and two
-processes never do the same step at once.
+Each step runs in its own transaction under its own lock, so that whoever dies or pauses holds nothing, and
+two processes never do the same step at once.
 """
 
 from __future__ import annotations
@@ -152,8 +152,9 @@ SHIFT = text("SELECT datawave_now() - clock_timestamp()")
 
 @duty(every=1.0)
 async def settle(standing: Duty) -> None:
-    """As-of answers up to here never change again: the clock was read before the oldest open writer was looked for.
-    The row is the relay's too, so it is written by a statement that stands alone: whoever pauses holds it for none."""
+    """As-of answers up to here never change again: the clock was read before the oldest open writer was
+    looked for. The row is the relay's too, so it is written by a statement that stands alone: whoever pauses
+    holds it for none."""
     async with standing.database.connection() as connection:
         shift = (await connection.execute(SHIFT)).scalar_one()
         await connection.execute(SETTLE, {"read": standing.now, "shift": shift})
@@ -182,7 +183,8 @@ async def forget_expired(standing: Duty) -> None:
 
 @duty(every=3600.0)
 async def keep_partitions(standing: Duty) -> None:
-    """Months ahead are made, and those that are older than the log is kept go, each by a statement that stands alone."""
+    """Months ahead are made, and those that are older than the log is kept go, each by a statement that
+    stands alone."""
     async with standing.database.connection() as connection:
         await connection.execute(text("SELECT make_event_partitions()"))
         if standing.event_retention is not None:

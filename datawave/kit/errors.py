@@ -134,7 +134,8 @@ def forbidden(permission: str, *, resource_id: str | None = None, path: Sequence
     where = "on this" if resource_id else "anywhere"
     return AccessError(
         ErrorCode.FORBIDDEN,
-        f"This needs the permission {permission}, which you do not hold {where}; ask an administrator for a role with it.",
+        f"This needs the permission {permission}, which you do not hold {where};"
+        " ask an administrator for a role with it.",
         permission=permission,
         resource_id=resource_id,
         path=path,

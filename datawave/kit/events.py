@@ -22,8 +22,8 @@ ALL = "all"
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Base of all events. `topics` are patterns over the event's own fields; a field that is a list gives a topic for each.
-    `subject` names the thing it is about: (row word, field)."""
+    """Base of all events. `topics` are patterns over the event's own fields; a field that is a list gives a
+    topic for each. `subject` names the thing it is about: (row word, field)."""
 
     topics: ClassVar[tuple[str, ...]] = ()
     subject: ClassVar[tuple[str, str] | None] = None

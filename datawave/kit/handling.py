@@ -24,7 +24,8 @@ class Fenced(Exception):
 
 
 class Waiting(Exception):
-    """The job has offered work to an agent and rests until that ends; raised by the handler after the offer."""
+    """The job has offered work to an agent and rests until that ends; raised by the handler after the
+    offer."""
 
 
 class Failure(Exception):
@@ -88,10 +89,12 @@ class Work:
     extras: Mapping[str, Any]
     """What the program hands to handlers (the vault, folders): by name, so that the kit knows none of it."""
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when nothing more that this attempt writes would count; a handler that goes on is ended soon after."""
+    """Set when nothing more that this attempt writes would count; a handler that goes on is ended soon
+    after."""
 
     async def run(self, what: Command[..., R], **arguments: Any) -> R:
-        """A command of this attempt: refused with everything it did when the attempt is no longer the job's."""
+        """A command of this attempt: refused with everything it did when the attempt is no longer the
+        job's."""
         done = await self.commands.run(
             what, self.viewer, arguments, fence=self.fence, correlation_id=self.command_id.hex
         )

@@ -1,8 +1,8 @@
 """History twins: what a row was, from when to when, and by which command.
 
-A twin holds only former versions; the present one stands in the table itself with its `valid_from`. The database writes
-the twin (triggers, set-based), so that no writer can forget it. As of a time = rows now that were so then, and former
-ones that were so then.
+A twin holds only former versions; the present one stands in the table itself with its `valid_from`. The
+database writes the twin (triggers, set-based), so that no writer can forget it. As of a time = rows now that
+were so then, and former ones that were so then.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def historic(row: R) -> R:
     """Gives the table its twin."""
     table = row.__table__
     assert isinstance(table, Table)
-    # A foreign key takes its type from the table it refers to, which may not be mapped yet: all of ours are uuids.
+    # A foreign key takes its type from the table it refers to, which may not be mapped yet: all of ours are
+    # uuids.
     own = cast("list[Column[Any]]", list(cast(Any, table).columns))
     columns: list[Column[Any]] = [
         Column(c.name, Uuid() if c.foreign_keys else c.type, nullable=True) for c in own
@@ -58,7 +59,8 @@ def as_of(row: type[Any], at: datetime | None) -> Any:
 
 
 def trigger_sql(table: str, columns: list[str]) -> list[str]:
-    """The triggers of one table, for its migration. `datawave.command` is set by the transaction of a command."""
+    """The triggers of one table, for its migration. `datawave.command` is set by the transaction of a
+    command."""
     names = ", ".join(f'"{name}"' for name in columns)
     olds = ", ".join(f'o."{name}"' for name in columns)
     command = "nullif(current_setting('datawave.command', true), '')::uuid"
@@ -66,7 +68,8 @@ def trigger_sql(table: str, columns: list[str]) -> list[str]:
         f"""CREATE OR REPLACE FUNCTION {table}_keep_updated() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO {table}_history ({names}, valid_to, superseded_by)
-  SELECT {olds}, n.valid_from, {command} FROM old_rows o JOIN new_rows n USING (id) WHERE n.valid_from <> o.valid_from;
+  SELECT {olds}, n.valid_from, {command} FROM old_rows o JOIN new_rows n USING (id)
+  WHERE n.valid_from <> o.valid_from;
   RETURN NULL;
 END $$""",
         f"""CREATE OR REPLACE FUNCTION {table}_keep_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -77,7 +80,8 @@ BEGIN
 END $$""",
         f"CREATE TRIGGER {table}_dated BEFORE UPDATE ON {table} FOR EACH ROW"
         " WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION history_dated()",
-        f"CREATE TRIGGER {table}_updated AFTER UPDATE ON {table} REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows"
+        f"CREATE TRIGGER {table}_updated AFTER UPDATE ON {table}"
+        " REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows"
         f" FOR EACH STATEMENT EXECUTE FUNCTION {table}_keep_updated()",
         f"CREATE TRIGGER {table}_deleted AFTER DELETE ON {table} REFERENCING OLD TABLE AS old_rows"
         f" FOR EACH STATEMENT EXECUTE FUNCTION {table}_keep_deleted()",

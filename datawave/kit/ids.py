@@ -43,10 +43,19 @@ def key_of(word: str, text: str, *, path: Sequence[str] = ("id",)) -> UUID:
     parts = taken_apart(text)
     if parts is None or parts[0] != word:
         raise invalid(
-            f"This is not the id of a {word.replace('_', ' ')}; ids come from the API and are passed on unchanged.",
+            f"This is not the id of a {word.replace('_', ' ')};"
+            " ids come from the API and are passed on unchanged.",
             path=path,
             expected=f"an id that begins with {word}_",
         )
+    return parts[1]
+
+
+def any_key_of(text: str, *, path: Sequence[str]) -> UUID:
+    """The key in a global id of whatever word."""
+    parts = taken_apart(text)
+    if parts is None:
+        raise invalid("This is not an id; ids come from the API and are passed on unchanged.", path=path)
     return parts[1]
 
 

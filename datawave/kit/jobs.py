@@ -1,7 +1,8 @@
 """Jobs: rows that PostgreSQL knows and arq carries.
 
-arq gets one function, `run(job_id, attempt)`, as a signal. Claiming is one UPDATE: whoever updates no row goes home.
-Every write of a job carries its attempt, and a lower one is refused, so a worker that was paused and woke does nothing.
+arq gets one function, `run(job_id, attempt)`, as a signal. Claiming is one UPDATE: whoever updates no row
+goes home. Every write of a job carries its attempt, and a lower one is refused, so a worker that was paused
+and woke does nothing.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ J = TypeVar("J", bound=Job)
 
 @dataclass(frozen=True, kw_only=True)
 class JobChanged(Event):
-    """A job went to another state. Written by the database itself with the change (a trigger), so none is ever missing."""
+    """A job went to another state. Written by the database itself with the change (a trigger), so none is
+    ever missing."""
 
     topics = ("job:{job_id}", "tracking:{command_id}", "jobs")
     subject = ("job", "job_id")
@@ -140,7 +142,8 @@ DUE = text(
 
 
 async def signal_due(database: Database, arq: ArqRedis) -> int:
-    """Tells arq of jobs that are due, all in one round trip; one that nobody took is told again after a while."""
+    """Tells arq of jobs that are due, all in one round trip; one that nobody took is told again after a
+    while."""
     async with database.connection() as connection:
         due = (await connection.execute(DUE, {"again": SIGNALLED_AGAIN})).all()
     if not due:

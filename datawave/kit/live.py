@@ -1,7 +1,9 @@
-"""Live topics: `broadcaster` in front, our own Valkey backend (`channels`) behind it, the log beneath as the truth.
+"""Live topics: `broadcaster` in front, our own Valkey backend (`channels`) behind it, the log beneath as the
+truth.
 
-Pub/sub is a hint. A follower subscribes first, reads the log, then takes what the hub hands it; a hole, a reconnect,
-an overrun or a beat that knows of more sends it back to the log. So nothing here needs to be reliable, only bounded.
+Pub/sub is a hint. A follower subscribes first, reads the log, then takes what the hub hands it; a hole, a
+reconnect, an overrun or a beat that knows of more sends it back to the log. So nothing here needs to be
+reliable, only bounded.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ class Told:
 
 
 class Follower:
-    """What one reader has been told and not yet taken. `look` says: read the log, something may have been missed."""
+    """What one reader has been told and not yet taken. `look` says: read the log, something may have been
+    missed."""
 
     def __init__(self) -> None:
         self._waiting: deque[Told] = deque()
@@ -107,8 +110,9 @@ Heard = Callable[[dict[str, Any]], None]
 
 
 class _Topic:
-    """The followers of one topic and the task that hands them what is published. It ends with its last follower; who
-    comes while it ends waits until it is gone, so that a channel is never subscribed and left at once."""
+    """The followers of one topic and the task that hands them what is published. It ends with its last
+    follower; who comes while it ends waits until it is gone, so that a channel is never subscribed and left
+    at once."""
 
     def __init__(self) -> None:
         self.followers: set[Follower] = set()
@@ -134,7 +138,8 @@ class Live:
         self._last_heads: dict[str, int] = {}
 
     async def start(self, heads: Heads, *, beat: float = 2.0) -> None:
-        """`heads` asks the database where topics stand; it is asked every `beat` seconds for those followed here."""
+        """`heads` asks the database where topics stand; it is asked every `beat` seconds for those followed
+        here."""
         self._heads = heads
         await self._broadcast.connect()
         self._beat = asyncio.create_task(self._beats(beat), name="live.beat")
@@ -224,7 +229,8 @@ class Live:
             topic.gone.set()
 
     async def _hand_on(self, name: str, topic: _Topic) -> None:
-        """Until nobody follows. Who comes between the last look at that and the end of the channel waits for it."""
+        """Until nobody follows. Who comes between the last look at that and the end of the channel waits for
+        it."""
         async with self._broadcast.subscribe(name) as subscriber:
             topic.ready.set()
             while topic.followers:

@@ -50,7 +50,8 @@ async def heads(database: Database, topics: Sequence[str]) -> dict[str, int]:
 async def begin_after(
     database: Database, cursor: str | None, *, path: Sequence[str] = ("after",)
 ) -> Standing:
-    """Where a stream starts: after the cursor, or at the head as it is now. `head` of the answer is that place."""
+    """Where a stream starts: after the cursor, or at the head as it is now. `head` of the answer is that
+    place."""
     now = await standing(database)
     if cursor is None:
         return now
@@ -91,7 +92,8 @@ async def page(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a stream meets next: an event, or progress that is not kept (`event` is None), and the cursor it leaves."""
+    """What a stream meets next: an event, or progress that is not kept (`event` is None), and the cursor it
+    leaves."""
 
     event: Logged | None
     progress: dict[str, Any] | None
@@ -106,8 +108,8 @@ async def follow(
     after: str | None,
     moved: Callable[[str], None] = lambda _cursor: None,
 ) -> AsyncGenerator[Step]:
-    """Subscribe, read the log, drain, then live. Each event once and in order; `moved` hears every place that the
-    reader has passed (it asked for more), so that a quiet or filtered stream never falls behind."""
+    """Subscribe, read the log, drain, then live. Each event once and in order; `moved` hears every place that
+    the reader has passed (it asked for more), so that a quiet or filtered stream never falls behind."""
     async with live.following(topic) as follower:
         start = await begin_after(database, after)
         reader = _Reader(database, topic, start)
@@ -177,7 +179,8 @@ class _Reader:
 
 
 async def _despite_outages(read: Callable[[], Awaitable[R]]) -> R:
-    """An open stream outlives its database: it is silent until that is back, and then goes on where it was."""
+    """An open stream outlives its database: it is silent until that is back, and then goes on where it
+    was."""
     pause = 0.1
     while True:
         try:

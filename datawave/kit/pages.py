@@ -50,7 +50,8 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Page(Generic[T]):
-    """Some rows of a list, in its order, and where they stand; `count` asks for the total only when it is read."""
+    """Some rows of a list, in its order, and where they stand; `count` asks for the total only when it is
+    read."""
 
     rows: Sequence[T]
     cursors: Sequence[str]
@@ -61,8 +62,8 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True)
 class Key:
-    """One part of an order. The last part of an order is unique (the id). What is null stands above all that is not, as
-    PostgreSQL sorts it."""
+    """One part of an order. The last part of an order is unique (the id). What is null stands above all that
+    is not, as PostgreSQL sorts it."""
 
     column: Any
     descending: bool = False
@@ -129,7 +130,8 @@ def _typed(key: Key, value: Any, path: Sequence[str]) -> Any:
 
 
 def _beyond(order: Sequence[Key], values: Sequence[Any], *, forwards: bool) -> ColumnElement[bool]:
-    """Rows after (or before) a place. One comparison of rows where all parts run the same way and none may be null."""
+    """Rows after (or before) a place. One comparison of rows where all parts run the same way and none may be
+    null."""
     if len({key.descending for key in order}) == 1 and not any(key.may_be_null for key in order):
         left = tuple_(*(key.column for key in order))
         right = tuple_(*(key.literal(value) for key, value in zip(order, values, strict=True)))

@@ -1,4 +1,5 @@
-"""What the record of a command holds: its input and changes as JSON without secrets, and its answer for a repetition."""
+"""What the record of a command holds: its input and changes as JSON without secrets, and its answer for a
+repetition."""
 
 from __future__ import annotations
 
@@ -110,7 +111,8 @@ def plain(value: Any) -> Any:
 
 
 def _number(value: float) -> Any:
-    """As PostgreSQL gives it back: the digest of the record is made before it is written, and checked after."""
+    """As PostgreSQL gives it back: the digest of the record is made before it is written, and checked
+    after."""
     if isinstance(value, float):
         if not math.isfinite(value):
             return None

@@ -1,8 +1,8 @@
 """The relay: gives committed events their place in the log, publishes them, and hands jobs to arq.
 
-A task of every `serve` process. One numbers at a time, by a lock that lasts as long as the numbering statement, so that
-a killed or paused process holds nothing. Whoever numbered publishes; what it could not publish is found by the next
-hole, beat or look.
+A task of every `serve` process. One numbers at a time, by a lock that lasts as long as the numbering
+statement, so that a killed or paused process holds nothing. Whoever numbered publishes; what it could not
+publish is found by the next hole, beat or look.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ BATCHES = 10
 """So many batches at most before jobs get their turn."""
 
 MOST_MESSAGE = 256_000
-"""A message is no longer than this; an event that is says only that there is something, and is read from the log."""
+"""A message is no longer than this; an event that is says only that there is something, and is read from the
+log."""
 
 LOOK = b'{"look":true}'
 PLACE = text("SELECT first, last FROM place_events(:most)")

@@ -9,7 +9,8 @@ HIDDEN = "•••"
 
 @final
 class Secret:
-    """A string that shows itself only when asked by name; `repr`, `str`, formatting, JSON and pickling hide it or refuse."""
+    """A string that shows itself only when asked by name; `repr`, `str`, formatting, JSON and pickling hide
+    it or refuse."""
 
     __slots__ = ("_value",)
 

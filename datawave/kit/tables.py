@@ -60,7 +60,8 @@ class EventLog(Base):
 
 
 class Event(Base):
-    """One entry of the log. `number` is the order of insertion, `position` the place that the relay gives after commit."""
+    """One entry of the log. `number` is the order of insertion, `position` the place that the relay gives
+    after commit."""
 
     __tablename__ = "event"
     __word__ = "event"
@@ -142,7 +143,8 @@ class Command(Base):
 
 
 class Idempotency(Base):
-    """What a key was used for, kept a day; `input_hash` is keyed, so that it tells nothing of secrets in it."""
+    """What a key was used for, kept a day; `input_hash` is keyed, so that it tells nothing of secrets in
+    it."""
 
     __tablename__ = "idempotency"
     __word__, __access__ = "idempotency", INTERNAL
@@ -159,7 +161,8 @@ class Idempotency(Base):
 
 
 class AuditEntry(Base):
-    """One link of the chain: unsealed (no sequence) until the sealing duty has given it its place and hash."""
+    """One link of the chain: unsealed (no sequence) until the sealing duty has given it its place and
+    hash."""
 
     __tablename__ = "audit_entry"
     __word__ = "audit"
@@ -294,7 +297,8 @@ class VaultKey(Base):
 
 
 class VaultEntry(Base):
-    """One sealed value. The reference is the associated data, so that an entry cannot be put in another's place."""
+    """One sealed value. The reference is the associated data, so that an entry cannot be put in another's
+    place."""
 
     __tablename__ = "vault_entry"
     __word__, __access__ = "vault_entry", INTERNAL

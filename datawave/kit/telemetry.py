@@ -15,7 +15,7 @@ from collections.abc import Generator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from secrets import token_hex
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, TextIO, cast
 
 import structlog
 
@@ -195,13 +195,13 @@ def _hide(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[st
 def _without_secrets(value: Any) -> Any:
     """Copies of dicts and lists with telling names hidden, at any depth."""
     if isinstance(value, Mapping):
-        inside: Mapping[Any, Any] = value  # pyright: ignore[reportUnknownVariableType] - any mapping will do
+        inside = cast("Mapping[Any, Any]", value)
         return {
             key: HIDDEN if isinstance(each, str) and _TELLING.search(str(key)) else _without_secrets(each)
             for key, each in inside.items()
         }
     if isinstance(value, list | tuple):
-        items: list[Any] | tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType] - likewise
+        items = cast("list[Any] | tuple[Any, ...]", value)
         return [each if isinstance(each, _PLAIN) else _without_secrets(each) for each in items]
     return value
 

@@ -1,4 +1,5 @@
-"""Progress to live readers: at most one message a second for each thing, the latest always told in the end."""
+"""Progress to live readers: at most one message a second for each thing, the latest always told in the
+end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The open transaction of a command: what it may get, change, emit and enqueue, and what all that left for the record."""
+"""The open transaction of a command: what it may get, change, emit and enqueue, and what all that left for
+the record."""
 
 from __future__ import annotations
 
@@ -56,7 +57,8 @@ COMMANDS: dict[str, Command[..., Any]] = {}
 
 
 def command(*, needs: str, recorded: bool = True) -> Callable[[Callable[..., Awaitable[R]]], Command[..., R]]:
-    """`needs` is a permission, SIGNED_IN or PUBLIC. `recorded=False`: it leaves no command and no audit entry."""
+    """`needs` is a permission, SIGNED_IN or PUBLIC. `recorded=False`: it leaves no command and no audit
+    entry."""
 
     def made(run: Callable[..., Awaitable[R]]) -> Command[..., R]:
         name = run.__name__
@@ -122,8 +124,8 @@ class Tx:
         path: Sequence[str] = ("id",),
         lock: bool = True,
     ) -> Row:
-        """The thing, locked: NOT_FOUND where the viewer may not see it, FORBIDDEN without the permission on it,
-        STALE_VERSION where it is not the version the caller read."""
+        """The thing, locked: NOT_FOUND where the viewer may not see it, FORBIDDEN without the permission on
+        it, STALE_VERSION where it is not the version the caller read."""
         thing = await self._admitted(row, key, needs=needs, path=path, lock=lock)
         self._check_version(thing, version, path)
         self.touches(thing)
@@ -132,7 +134,8 @@ class Tx:
     async def within(
         self, row: type[Row], key: UUID, *, needs: str | None = None, path: Sequence[str] = ()
     ) -> Row:
-        """The scope a new thing is made in: the permission must be held there. The scope itself is not changed."""
+        """The scope a new thing is made in: the permission must be held there. The scope itself is not
+        changed."""
         thing = await self._admitted(row, key, needs=needs, path=path, lock=False)
         self.scope = self.scope or thing
         return thing
@@ -148,8 +151,8 @@ class Tx:
             may = seen if permission == SIGNED_IN else allowed(permission, row, self.viewer)
         query = select(row, may.label("may"), seen.label("seen")).where(_id_of(row) == key)
         if lock:
-            # Others may go on referring to the thing (foreign keys), and what this transaction read of it before it
-            # had the lock is read again.
+            # Others may go on referring to the thing (foreign keys), and what this transaction read of it
+            # before it had the lock is read again.
             query = query.with_for_update(of=row, key_share=True).execution_options(populate_existing=True)
         found = (await self.session.execute(query)).one_or_none()
         if found is None or not (found.may or found.seen):
@@ -199,7 +202,8 @@ class Tx:
         return row
 
     def progressed(self, *topics: str, key: str, progress: dict[str, Any]) -> None:
-        """Progress is told to live readers after the commit and not kept; at most one a second for each key."""
+        """Progress is told to live readers after the commit and not kept; at most one a second for each
+        key."""
         self.progress.append((topics, key, progress))
 
     def undone_by(self, inverse: Command[..., Any], **arguments: Any) -> None:
@@ -215,7 +219,8 @@ class Tx:
         self.quiet = True
 
     def runs_as(self, what: Command[..., Any]) -> None:
-        """From here on things are got with this command's permission: an undo acts under that of what it takes back."""
+        """From here on things are got with this command's permission: an undo acts under that of what it
+        takes back."""
         self.command = dataclasses.replace(self.command, needs=what.needs)
 
     @property
@@ -237,7 +242,8 @@ class Tx:
             )
 
     def _raise_versions(self, session: Any, *_: Any) -> None:
-        """With the first change that is written, so that a thing is written (and kept in its history) once."""
+        """With the first change that is written, so that a thing is written (and kept in its history)
+        once."""
         for key, thing in self.subjects.items():
             if key in self._raised or not self._before[key] or not isinstance(thing, Entity):
                 continue

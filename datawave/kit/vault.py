@@ -1,7 +1,8 @@
-"""Where secrets are kept: envelope encryption in PostgreSQL. The master key never leaves the process's settings.
+"""Where secrets are kept: envelope encryption in PostgreSQL. The master key never leaves the process's
+settings.
 
-A data key seals entries (AES-256-GCM, the reference as associated data); the master key wraps data keys. Rotating the
-master key re-wraps them and touches no entry.
+A data key seals entries (AES-256-GCM, the reference as associated data); the master key wraps data keys.
+Rotating the master key re-wraps them and touches no entry.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from datawave.kit.tables import VaultEntry, VaultKey
 
 
 class VaultError(Exception):
-    """The vault cannot open something: the wrong master key, or rows that were tampered with. Says no value."""
+    """The vault cannot open something: the wrong master key, or rows that were tampered with. Says no
+    value."""
 
 
 def derived(master: Secret, purpose: str) -> bytes:
@@ -72,7 +74,8 @@ class Keyring:
             except InvalidTag:
                 continue
         raise VaultError(
-            "A key of the vault cannot be unwrapped: DATAWAVE_SECRET_KEY is not the one this database was made with."
+            "A key of the vault cannot be unwrapped: DATAWAVE_SECRET_KEY is not the one this database was"
+            " made with."
         )
 
 

@@ -133,7 +133,8 @@ class Runner:
         )
 
     async def carry_out(self, claimed: Claimed) -> None:
-        """To its end, whatever that is. Whoever cancels this gives the job back to the others, at no cost of a try."""
+        """To its end, whatever that is. Whoever cancels this gives the job back to the others, at no cost of
+        a try."""
         work = Work(
             claimed.job_id,
             claimed.attempt,
@@ -267,8 +268,8 @@ async def bury_job(
     trace: str | None,
     silent: float | None = None,
 ) -> None:
-    """The job has used its tries: a dead letter, and whatever its kind asks for, in one transaction. With `silent`,
-    only if no sign of life has come for so many seconds."""
+    """The job has used its tries: a dead letter, and whatever its kind asks for, in one transaction. With
+    `silent`, only if no sign of life has come for so many seconds."""
     job = tables.Job
     ours: list[Any] = [job.id == job_id, job.attempt == attempt, job.state == tables.JobState.RUNNING]
     if silent is not None:
@@ -305,7 +306,8 @@ WORKER_DIED = {
     "retryable": True,
 }
 SPENT = "NOT progressed AND tries + 1 >= max_tries"
-# A job whose row is locked is being written to, or its worker was paused inside a transaction, which ends by itself.
+# A job whose row is locked is being written to, or its worker was paused inside a transaction, which ends by
+# itself.
 LOCKED_LATER = " ORDER BY heartbeat_at LIMIT 200 FOR NO KEY UPDATE SKIP LOCKED"
 TAKE_UP = text(
     f"UPDATE job SET {AGAIN} tries = tries + CASE WHEN progressed THEN 0 ELSE 1 END,"

@@ -298,6 +298,10 @@ class Settings(Limits):
 
         return reference(self)
 
+    def came_from(self, origins: Origins) -> None:
+        """Told once, by whoever read them."""
+        self._origins.update(origins)
+
     def source_of(self, name: str) -> SettingSource:
         return SettingSource(self._origins.get(name, SettingSource.DEFAULT))
 

@@ -39,7 +39,7 @@ def load(**given: Any) -> Settings:
         raise SettingsError([f"DATAWAVE_CONFIG: {refused}."]) from None
     finally:
         sources.found.reset(token)
-    settings._origins.update(origins)  # pyright: ignore[reportPrivateUsage] - written once, here
+    settings.came_from(origins)
     if problems := dangers(settings):
         raise SettingsError(problems)
     return settings

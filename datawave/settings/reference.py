@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from pydantic.fields import FieldInfo
 
@@ -68,7 +68,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value.relative_to(ROOT)) if value.is_relative_to(ROOT) else str(value)
     if isinstance(value, tuple):
-        return [_plain(each) for each in value]  # pyright: ignore[reportUnknownVariableType] - any tuple will do
+        return [_plain(each) for each in cast("tuple[Any, ...]", value)]
     if isinstance(value, StrEnum):
         return value.value
     return value

@@ -1,7 +1,7 @@
 """The word that a child waits for which was started ahead of what it needs.
 
-Importing the API takes longer than starting the servers: both happen at once, and only then is anything touched.
-"""
+Importing the API takes longer than starting the servers: both happen at once, and only then is anything
+touched."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ WORD = "DATAWAVE_PLAN_WORD_FD"
 
 
 def hear_word() -> bool:
-    """Wait for the word, and say whether it came: without a supervisor at once, never from one that is gone."""
+    """Wait for the word, and say whether it came: without a supervisor at once, never from one that is
+    gone."""
     descriptor = os.environ.pop(WORD, None)
     if descriptor is None:
         return True

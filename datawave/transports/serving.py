@@ -74,8 +74,8 @@ class HttpProtocol(HttpToolsProtocol):
     _head = 0
     _oversized = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] as uvicorn's own
-        super().connection_made(transport)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(cast("asyncio.Transport", transport))
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:

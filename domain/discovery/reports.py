@@ -31,6 +31,7 @@ from models.discovery import Run, RunState, StageRun, ValidationIssue
 from models.sources import DataSource
 
 MOST_ISSUES = 1_000
+FOR_THE_CATALOG = (Container, Dataset, MoreColumns)
 
 
 async def _run_of(tx: Tx, task: AgentTask) -> tuple[Run, DataSource]:
@@ -61,7 +62,7 @@ class Reading(agents.Consumer):
         discover = await stage_of(tx, run, "discover")
         assert discover is not None
         await self._connected(tx, run, discover, entries)
-        catalog = [entry for entry in entries if isinstance(entry, Container | Dataset | MoreColumns)]
+        catalog = [entry for entry in entries if isinstance(entry, FOR_THE_CATALOG)]
         if catalog:
             await self._into_catalog(tx, run, source, catalog)
         removed = [path for entry in entries if isinstance(entry, Removed) for path in entry.paths]

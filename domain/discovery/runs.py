@@ -330,7 +330,8 @@ async def cancel_run(tx: Tx, *, run_id: UUID, reason: str | None = None) -> Run:
 
 @command(needs=Permission.RUN_CONTROL)
 async def retry_run(tx: Tx, *, run_id: UUID) -> Run:
-    """A new run with the options of one that did not succeed; what that one wrote is found again and not doubled."""
+    """A new run with the options of one that did not succeed; what that one wrote is found again and not
+    doubled."""
     run = await tx.get(Run, run_id)
     if run.state not in ENDED or run.state is RunState.SUCCEEDED:
         raise ConflictError(

@@ -81,8 +81,8 @@ async def _offer_discover(tx: Tx, run: Run, source: DataSource, stage_id: UUID, 
 
 
 async def _stamp_of(tx: Tx, source: DataSource, known: str | None) -> str | None:
-    """What marked the source when it was last read whole and without a hitch, if the catalog still is what that
-    reading left."""
+    """What marked the source when it was last read whole and without a hitch, if the catalog still is what
+    that reading left."""
     if known is None:
         return None
     connect, validate = aliased(StageRun), aliased(StageRun)
@@ -221,8 +221,9 @@ def _differs(run: Run, source: DataSource, count: dict[str, Any], have: tuple[in
         source_id=source.id,
         severity="MEDIUM",
         code="COUNT_DIFFERS",
-        message=f"The source counts {count['datasets']} datasets with {count['columns']} columns in {where}; the catalog has"
-        f" {have[0]} with {have[1]}. The source may have changed while it was read: discover it again.",
+        message=f"The source counts {count['datasets']} datasets with {count['columns']} columns in {where};"
+        f" the catalog has {have[0]} with {have[1]}. The source may have changed while it was read:"
+        " discover it again.",
         qualified_name=where,
     )
 

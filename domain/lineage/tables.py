@@ -1,4 +1,5 @@
-"""The tables of a source as a parser of statements looks for them; apart from the parser, which weighs much."""
+"""The tables of a source as a parser of statements looks for them; apart from the parser, which weighs
+much."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Credentials and their versions: made, rotated after a test, taken back. The values are in the vault only."""
+"""Credentials and their versions: made, rotated after a test, taken back. The values are in the vault
+only."""
 
 from __future__ import annotations
 

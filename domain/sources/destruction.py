@@ -32,7 +32,8 @@ async def destroy_due(standing: Duty) -> None:
 
 @command(needs=PUBLIC)
 async def destroy_source(tx: Tx, *, source_id: UUID) -> None:
-    """The secrets go, and the catalog where it was not to be kept; undo answers NOT_REVERSIBLE from here on."""
+    """The secrets go, and the catalog where it was not to be kept; undo answers NOT_REVERSIBLE from here
+    on."""
     source = await tx.session.get(DataSource, source_id, with_for_update=True)
     if source is None or source.destroyed_at is not None or source.state is not SourceState.DECOMMISSIONED:
         return

@@ -99,6 +99,6 @@ class SourceDestroyed(SourceEvent):
 
 
 SOURCE_EVENTS = (
-    SourceCreated, SourceChanged, SourceStateChanged, SourceHealthChanged, ConnectionTested, CredentialsRotated,
-    RotationFailed, SourceDecommissioned, SourceRecommissioned, SourceDestroyed,
+    SourceCreated, SourceChanged, SourceStateChanged, SourceHealthChanged, ConnectionTested,
+    CredentialsRotated, RotationFailed, SourceDecommissioned, SourceRecommissioned, SourceDestroyed,
 )  # fmt: skip

@@ -132,7 +132,8 @@ async def _well(tx: Tx, source: DataSource) -> SourceState:
     """What a healed source is: governed if its catalog was ever read."""
     found = await tx.session.scalar(
         text(
-            "SELECT EXISTS (SELECT 1 FROM run WHERE source_id = :id AND kind = 'discovery' AND state = 'SUCCEEDED')"
+            "SELECT EXISTS (SELECT 1 FROM run WHERE source_id = :id AND kind = 'discovery'"
+            " AND state = 'SUCCEEDED')"
         ),
         {"id": source.id},
     )

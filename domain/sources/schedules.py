@@ -1,4 +1,5 @@
-"""When a source is discovered by itself: a cron expression in a time zone, a row, turned into a run once when due."""
+"""When a source is discovered by itself: a cron expression in a time zone, a row, turned into a run once when
+due."""
 
 from __future__ import annotations
 

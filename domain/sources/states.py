@@ -1,4 +1,5 @@
-"""The states of a source, as far as the platform changes them by itself, and where the vault keeps its credentials."""
+"""The states of a source, as far as the platform changes them by itself, and where the vault keeps its
+credentials."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from models.sources import DataSource, SourceState
 
 
 async def set_state(tx: Tx, source: DataSource, state: SourceState, *, reason: str | None = None) -> None:
-    """A change of state that the platform makes: an event, no new version (versions are for people's edits)."""
+    """A change of state that the platform makes: an event, no new version (versions are for people's
+    edits)."""
     if source.state is state or source.state is SourceState.DECOMMISSIONED:
         return
     before = source.state

@@ -63,8 +63,8 @@ async def test_connection(tx: Tx, *, source_id: UUID) -> JobRow:
 async def try_change(
     tx: Tx, *, source_id: UUID, version: int | None, kind: str, config: Mapping[str, Any]
 ) -> JobRow:
-    """Tries a changed configuration with the credentials the source has. It takes the right to change the source, not
-    only to test it: the credentials go to wherever the configuration says."""
+    """Tries a changed configuration with the credentials the source has. It takes the right to change the
+    source, not only to test it: the credentials go to wherever the configuration says."""
     source = await tx.get(DataSource, source_id, version=version, lock=False)
     refuse_ended(source)
     if kind != source.kind:

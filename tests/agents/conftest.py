@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 
 from auth.permissions import Permission
 from connectors.entries import Entry
-from datawave.kit import audit, duties, tables
+from datawave.kit import audit, tables
 from datawave.kit.access import SYSTEM, Rights, Scope, Viewer
 from datawave.kit.commands import Command, Commands, Tx, command
 from datawave.kit.database import Database
@@ -28,6 +28,7 @@ from edge_agent.keys import Keys
 from models.agents import AgentCapability, AgentTask, EdgeAgent
 from models.sources import DataSource
 from models.workspaces import Workspace
+from tests.fixtures.clock import HouseClock
 
 MASTER = Secret("the master key of the tests, long enough")
 EVERYTHING = ["TEST", "DISCOVER", "SAMPLE", "PROFILE", "CLASSIFY", "MONITOR"]
@@ -132,6 +133,7 @@ class Ground:
         self.commands = Commands(database, Keyring(MASTER))
         self.commands.refusals = audit.Refusals(database, pause=0)
         self.consumer = Recorder()
+        self.clock = HouseClock(database, self.commands)
 
     async def run(self, what: Command[..., Any], viewer: Viewer = SYSTEM, **arguments: Any) -> Any:
         return (await self.commands.run(what, viewer, arguments)).value
@@ -201,26 +203,14 @@ class Ground:
 
     async def advance(self, seconds: float) -> None:
         """Time passes while the API is there: its presence is told all along."""
-        while seconds > 0:
-            step = min(seconds, 5.0)
-            seconds -= step
-            await self.shift(step)
-            await self.do("keep_presence")
+        await self.clock.pass_by(seconds=seconds)
 
     async def shift(self, seconds: float) -> None:
         """Time passes and nobody is there."""
-        async with self.database.connection() as connection:
-            await connection.execute(
-                text(
-                    "INSERT INTO clock (single, shift_seconds) VALUES (true, :s)"
-                    " ON CONFLICT (single) DO UPDATE SET shift_seconds = clock.shift_seconds + :s"
-                ),
-                {"s": seconds},
-            )
+        await self.clock.shift(seconds=seconds)
 
     async def do(self, name: str) -> None:
-        [standing] = [duty for duty in duties.DUTIES if duty.name.endswith(f".{name}")]
-        assert await duties.do(standing, self.database, self.commands)
+        await self.clock.do(name)
 
 
 class AgentSeat:

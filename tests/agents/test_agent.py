@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +65,7 @@ class Site:
         try:
             yield running
         finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            await killed(running)
 
     async def offer(self, kind: str, *, secret: dict[str, str] | None = None, **more: Any) -> AgentTask:
         instructions = {"connector": "scripted", "config": {}, **more}
@@ -90,6 +89,11 @@ class Site:
 
     async def ended(self, task: AgentTask) -> AgentTask:
         return await self.until(task, lambda found: found.state not in agents.OPEN)
+
+
+async def killed(running: asyncio.Task[None]) -> None:
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 @pytest.fixture
@@ -222,25 +226,31 @@ async def test_an_agent_whose_certificate_is_unknown_asks_for_another(
         assert (await site.ended(await site.offer("TEST"))).state is TaskState.COMPLETED
 
 
-async def test_cut_off_it_works_on_and_sends_from_its_spool(
-    valkey: servers.ValkeySpace, tmp_path: Path, recorder: Recorder, script: Script
-) -> None:
+@asynccontextmanager
+async def cut_off(
+    valkey: servers.ValkeySpace, folder: Path, script: Script
+) -> AsyncIterator[tuple[AgentTask, asyncio.Task[None], AbstractAsyncContextManager[House]]]:
+    """An agent that read its source to the end while the API was away, and the API that comes back."""
     port = free_port()
     script.pause_after = 1
     async with furnished.fresh_database() as url:
         async with house_at(url, valkey, port=port) as before:
-            site = Site(before, tmp_path)
+            site = Site(before, folder)
             task = await site.offer("DISCOVER")
             running = asyncio.create_task(agent(site.config))
             await script.paused.wait()
         script.go_on.set()
         async with asyncio.timeout(10):
             await script.closed.wait()
-        async with house_at(url, valkey, port=port) as after:
-            site = Site(after, tmp_path)
-            done = await site.ended(task)
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+        yield task, running, house_at(url, valkey, port=port)
+
+
+async def test_cut_off_it_works_on_and_sends_from_its_spool(
+    valkey: servers.ValkeySpace, tmp_path: Path, recorder: Recorder, script: Script
+) -> None:
+    async with cut_off(valkey, tmp_path, script) as (task, running, back), back as house:
+        done = await Site(house, tmp_path).ended(task)
+        await killed(running)
     assert (done.attempt, done.state) == (1, TaskState.COMPLETED)
     assert done.results["applied"] == ["shop/schema_0", "shop/schema_1", "shop/schema_2", ""]
 
@@ -248,21 +258,10 @@ async def test_cut_off_it_works_on_and_sends_from_its_spool(
 async def test_what_is_complete_in_the_spool_is_sent_on_after_a_restart(
     valkey: servers.ValkeySpace, tmp_path: Path, recorder: Recorder, script: Script
 ) -> None:
-    port = free_port()
-    script.pause_after = 1
-    async with furnished.fresh_database() as url:
-        async with house_at(url, valkey, port=port) as before:
-            site = Site(before, tmp_path)
-            task = await site.offer("DISCOVER")
-            running = asyncio.create_task(agent(site.config))
-            await script.paused.wait()
-        script.go_on.set()
-        async with asyncio.timeout(10):
-            await script.closed.wait()
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        async with house_at(url, valkey, port=port) as after:
-            site = Site(after, tmp_path)
+    async with cut_off(valkey, tmp_path, script) as (task, running, back):
+        await killed(running)
+        async with back as house:
+            site = Site(house, tmp_path)
             async with site.agent():
                 done = await site.ended(task)
     assert (done.attempt, done.state) == (1, TaskState.COMPLETED)

@@ -1,4 +1,5 @@
-"""What an answer to bad input looks like: a code, a path, words; never a bug, never a stumble of the server."""
+"""What an answer to bad input looks like: a code, a path, words; never a bug, never a stumble of the
+server."""
 
 from __future__ import annotations
 

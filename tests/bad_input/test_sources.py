@@ -168,9 +168,9 @@ async def test_a_source_decommissioned_while_it_is_discovered_ends_with_its_run(
 
 
 ODD_NAMES = [
-    'with "quotes"', "with 'apostrophes'", "with.dots", "with spaces ", "Ünïcödé", "顧客", "😀", "select", "a" * 63,
-    "back\\slash", "new\nline", "%s", "{}", "<script>alert(1)</script>", "\u202ereversed", "é".encode().decode(),
-    "e\u0301", "dollar$", "-- comment", "; drop table x",
+    'with "quotes"', "with 'apostrophes'", "with.dots", "with spaces ", "Ünïcödé", "顧客", "😀", "select",
+    "a" * 63, "back\\slash", "new\nline", "%s", "{}", "<script>alert(1)</script>", "\u202ereversed",
+    "é".encode().decode(), "e\u0301", "dollar$", "-- comment", "; drop table x",
 ]  # fmt: skip
 
 

@@ -10,13 +10,15 @@ import pytest
 from tests import furnished
 from tests.bad_input.answers import refusal
 from tests.client import Client
-from tests.fixtures.agent import HouseClock
 from tests.fixtures.api import SIGN_IN, House
+from tests.fixtures.clock import HouseClock
 
 SOURCES = "{ dataSources(first: 1) { totalCount } }"
 REFRESH = """
 mutation ($token: Secret!) {
-  refreshSession(input: {refreshToken: $token}) { errors { code path message } tokens { accessToken refreshToken } }
+  refreshSession(input: {refreshToken: $token}) {
+    errors { code path message } tokens { accessToken refreshToken }
+  }
 }
 """
 

@@ -1,4 +1,5 @@
-"""Values that will not do: half characters, NUL, numbers and dates beyond what can be kept, unknown options."""
+"""Values that will not do: half characters, NUL, numbers and dates beyond what can be kept, unknown
+options."""
 
 from __future__ import annotations
 
@@ -58,13 +59,17 @@ CREATE: list[tuple[dict[str, Any], str, list[str]]] = [
     ({"config": {"postgresql": {"host": "db", "port": 0}}}, "INVALID", ["config", "postgresql", "port"]),
     ({"config": {"postgresql": {"host": "db", "timeoutSeconds": -1}}}, "INVALID",
      ["config", "postgresql", "timeoutSeconds"]),
-    ({"config": {"postgresql": {"host": "db", "database": HALF}}}, "INVALID", ["config", "postgresql", "database"]),
-    ({"config": {"postgresql": {"host": "db", "tls": {"mode": "VERIFY_FULL", "ca": "/etc/passwd"}}}}, "INVALID",
+    ({"config": {"postgresql": {"host": "db", "database": HALF}}}, "INVALID",
+     ["config", "postgresql", "database"]),
+    ({"config": {"postgresql": {"host": "db", "tls": {"mode": "VERIFY_FULL", "ca": "/etc/passwd"}}}},
+     "INVALID",
      ["config", "postgresql", "tls", "ca"]),
-    ({"config": {"postgresql": {"host": "db", "include": [""]}}}, "INVALID", ["config", "postgresql", "include", "0"]),
+    ({"config": {"postgresql": {"host": "db", "include": [""]}}}, "INVALID",
+     ["config", "postgresql", "include", "0"]),
     ({"config": {"sqlite": {"path": NUL}}}, "INVALID", ["config", "sqlite", "path"]),
     ({"config": {"sqlite": {"path": HALF}}}, "INVALID", ["config", "sqlite", "path"]),
-    ({"config": {"custom": {"connector": "oracle", "config": {}}}}, "INVALID", ["config", "custom", "connector"]),
+    ({"config": {"custom": {"connector": "oracle", "config": {}}}}, "INVALID",
+     ["config", "custom", "connector"]),
     ({"config": {"custom": {"connector": NUL, "config": {}}}}, "INVALID", ["config", "custom", "connector"]),
     ({"config": {"custom": {"connector": HALF, "config": {}}}}, "INVALID", ["config", "custom", "connector"]),
     ({"config": {"custom": {"connector": "postgresql", "config": {"hots": "db"}}}}, "INVALID",
@@ -73,7 +78,8 @@ CREATE: list[tuple[dict[str, Any], str, list[str]]] = [
      ["config", "custom", "config", "hots"]),
     ({"config": {"custom": {"connector": "postgresql", "config": {"host": "db", HALF: 1}}}}, "INVALID",
      ["config", "custom", "config"]),
-    ({"config": {"custom": {"connector": "postgresql", "config": [1]}}}, "INVALID", ["config", "custom", "config"]),
+    ({"config": {"custom": {"connector": "postgresql", "config": [1]}}}, "INVALID",
+     ["config", "custom", "config"]),
     ({"config": {"custom": {"connector": "postgresql", "config": {"host": "db", "port": 10**30}}}}, "INVALID",
      ["config", "custom", "config", "port"]),
     ({"config": {"custom": {"connector": "postgresql", "config": {"host": "db", "port": 1e300}}}}, "INVALID",
@@ -152,7 +158,8 @@ NUMBERS: list[tuple[str, dict[str, Any]]] = [
     ("query ($v: Int) { events(last: $v) { totalCount } }", {"v": -5}),
     ("query ($v: DateTime) { asset(qualifiedName: \"x\", asOf: $v) { id } }", {"v": "yesterday"}),
     ("query ($v: DateTime) { asset(qualifiedName: \"x\", asOf: $v) { id } }", {"v": "10000-01-01T00:00:00Z"}),
-    ("query ($v: DateTime) { asset(qualifiedName: \"x\", asOf: $v) { id } }", {"v": "0001-01-01T00:00:00+14:00"}),
+    ("query ($v: DateTime) { asset(qualifiedName: \"x\", asOf: $v) { id } }",
+     {"v": "0001-01-01T00:00:00+14:00"}),
     ("query ($v: DateTime) { asset(qualifiedName: \"x\", asOf: $v) { id } }", {"v": 1e300}),
     ("query ($v: DateTime) { asset(qualifiedName: \"x\", asOf: $v) { id } }", {"v": "2026-02-30T00:00:00Z"}),
 ]  # fmt: skip
@@ -165,13 +172,16 @@ async def test_numbers_and_dates_beyond_what_there_is_are_refused(api: Client) -
 
 FAR: list[tuple[str, dict[str, Any]]] = [
     ("query ($v: DateTime) { asset(qualifiedName: \"x\", asOf: $v) { id } }", {"v": "0001-01-01T00:00:00Z"}),
-    ("query ($v: DateTime) { asset(qualifiedName: \"x\", asOf: $v) { id } }", {"v": "9999-12-31T23:59:59.999999Z"}),
+    ("query ($v: DateTime) { asset(qualifiedName: \"x\", asOf: $v) { id } }",
+     {"v": "9999-12-31T23:59:59.999999Z"}),
     ("query ($v: EventFilter) { events(filter: $v) { totalCount } }",
      {"v": {"range": {"from": "0001-01-01T00:00:00Z", "to": "9999-12-31T23:59:59Z"}}}),
     ("query ($v: TimeRangeInput) { runs(range: $v) { totalCount } }",
      {"v": {"from": "9999-12-31T23:59:59Z", "to": "0001-01-01T00:00:00Z"}}),
-    ("query ($v: ClassificationFilter) { classifications(filter: $v) { totalCount } }", {"v": {"minConfidence": 1e308}}),
-    ("query ($v: ClassificationFilter) { classifications(filter: $v) { totalCount } }", {"v": {"minConfidence": -1e-320}}),
+    ("query ($v: ClassificationFilter) { classifications(filter: $v) { totalCount } }",
+     {"v": {"minConfidence": 1e308}}),
+    ("query ($v: ClassificationFilter) { classifications(filter: $v) { totalCount } }",
+     {"v": {"minConfidence": -1e-320}}),
 ]  # fmt: skip
 
 

@@ -94,6 +94,14 @@ async def sample(connector: Connector[Any], paths: Iterable[Path]) -> dict[Path,
     return found
 
 
+async def fails(connector: Connector[Any], step: str, code: str, *, without: str) -> None:
+    """Its connection test ends at this step for this reason, and tells nothing of a secret."""
+    steps, _, failure = await run_test(connector)
+    assert failure is not None
+    assert (steps[-1].name, steps[-1].ok, failure.code) == (step, False, code)
+    assert without not in f"{failure.message}{failure.hint}{steps}"
+
+
 async def run_test(
     connector: Connector[Any],
 ) -> tuple[list[TestStep], ServerFacts | None, SourceError | None]:

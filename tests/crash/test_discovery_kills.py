@@ -1,4 +1,5 @@
-"""`kill -9` of the worker and its agent in mid-discovery, at moments of chance: it ends complete, each event once."""
+"""`kill -9` of the worker and its agent in mid-discovery, at moments of chance: it ends complete, each event
+once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A subscriber of the whole log, cut off at moments of chance during discoveries, receives exactly the log's events."""
+"""A subscriber of the whole log, cut off at moments of chance during discoveries, receives exactly the log's
+events."""
 
 from __future__ import annotations
 

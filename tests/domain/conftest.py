@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 from auth.gate import Entered, Gate
 from auth.passwords import Passwords
 from datawave.bootstrap import Admin, House, furnish
-from datawave.kit import duties, tables
+from datawave.kit import tables
 from datawave.kit.access import NOBODY, SYSTEM, Viewer
 from datawave.kit.commands import Command, Commands
 from datawave.kit.database import Database, Db
@@ -24,6 +24,7 @@ from datawave.kit.secrets import Secret
 from datawave.kit.vault import Keyring
 from domain import identity
 from models.identity import AuthMethod, Role, User
+from tests.fixtures.clock import HouseClock
 from tests.servers import ValkeySpace
 
 MASTER = Secret("the master key of the tests, long enough")
@@ -120,8 +121,7 @@ class Platform:
         return Db(self.database, viewer)
 
     async def duty(self, name: str) -> None:
-        [standing] = [each for each in duties.DUTIES if each.name.endswith(f".{name}")]
-        await duties.do(standing, self.database, self.commands)
+        await HouseClock(self.database, self.commands).do(name)
 
     async def place(self) -> None:
         """What the relay does."""
@@ -130,18 +130,7 @@ class Platform:
 
     async def advance(self, **span: float) -> None:
         """Time goes on for the database, and with its next look for the gate."""
-        seconds = sum(
-            value * {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}[k]
-            for k, value in span.items()
-        )
-        async with self.database.connection() as connection:
-            await connection.execute(
-                text(
-                    "INSERT INTO clock (single, shift_seconds) VALUES (true, :by)"
-                    " ON CONFLICT (single) DO UPDATE SET shift_seconds = clock.shift_seconds + :by"
-                ),
-                {"by": seconds},
-            )
+        await HouseClock(self.database, self.commands).shift(**span)
 
     async def entries(self, *where: Any) -> list[tables.AuditEntry]:
         row = tables.AuditEntry

@@ -103,7 +103,9 @@ subscription ($id: ID!, $after: Cursor) {
 """
 SOURCE_CHANGED = """
 subscription ($id: ID, $after: Cursor) {
-  dataSourceChanged(id: $id, after: $after) { cursor event { type } changes { field } dataSource { id state } }
+  dataSourceChanged(id: $id, after: $after) {
+    cursor event { type } changes { field } dataSource { id state }
+  }
 }
 """
 CATALOG_CHANGED = """
@@ -146,7 +148,10 @@ query ($name: String!) {
     id
     lineage(direction: UPSTREAM, depth: 2) {
       nodes { asset { qualifiedName } distance }
-      edges { origin source { qualifiedName } target { qualifiedName } columns { sources { name } target { name } } }
+      edges {
+        origin source { qualifiedName } target { qualifiedName }
+        columns { sources { name } target { name } }
+      }
     }
   }
 }

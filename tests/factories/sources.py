@@ -1,4 +1,5 @@
-"""Sources for tests: the least valid thing, everything overridable, made through the API as a person would."""
+"""Sources for tests: the least valid thing, everything overridable, made through the API as a person
+would."""
 
 from __future__ import annotations
 
@@ -24,13 +25,17 @@ create table customer (
 comment on table customer is 'Who buys';
 comment on column customer.email is 'Where to write';
 create table orders (
-  id integer primary key, customer_id integer not null references customer (id), total numeric(12,2), placed timestamptz
+  id integer primary key, customer_id integer not null references customer (id), total numeric(12,2),
+  placed timestamptz
 );
 create view customer_value as
-  select c.id, c.email, sum(o.total) as total from customer c join orders o on o.customer_id = c.id group by c.id, c.email;
-insert into customer select n, 'Ada Lovelace ' || n, 'ada' || n || '@example.com', date '1990-01-01' + n, n * 1.5
+  select c.id, c.email, sum(o.total) as total from customer c join orders o on o.customer_id = c.id
+  group by c.id, c.email;
+insert into customer
+  select n, 'Ada Lovelace ' || n, 'ada' || n || '@example.com', date '1990-01-01' + n, n * 1.5
   from generate_series(1, 40) n;
-insert into orders select n, n, n * 10, timestamptz '2024-01-01' + n * interval '1 hour' from generate_series(1, 40) n;
+insert into orders select n, n, n * 10, timestamptz '2024-01-01' + n * interval '1 hour'
+  from generate_series(1, 40) n;
 """
 
 
@@ -77,7 +82,8 @@ class Make:
         return {**await self._api.run(documents.CREATE, input=wanted), **before}
 
     async def source(self, database: servers.SourceDatabase | None = None, **overrides: Any) -> Answer:
-        """A PostgreSQL source, by default of a database with a small shop; `cursor` is where the log stood before."""
+        """A PostgreSQL source, by default of a database with a small shop; `cursor` is where the log stood
+        before."""
         at = database or await self.postgresql()
         config = overrides.pop("config", None) or {"postgresql": postgresql_of(at)}
         credentials = overrides.pop("credentials", password_of(at.username, at.password))
@@ -125,7 +131,8 @@ def _made(payload: Answer) -> Answer:
 
 
 async def mariadb(*statements: str) -> AsyncIterator[Mysql]:
-    """A fresh database on the MariaDB of this machine; a test that needs it is skipped where there is none."""
+    """A fresh database on the MariaDB of this machine; a test that needs it is skipped where there is
+    none."""
     import aiomysql
 
     place = {

@@ -1,4 +1,5 @@
-"""Workers that are killed, or paused and woken: another takes the job up, and what comes too late is refused."""
+"""Workers that are killed, or paused and woken: another takes the job up, and what comes too late is
+refused."""
 
 from __future__ import annotations
 

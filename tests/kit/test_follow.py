@@ -1,4 +1,5 @@
-"""Streams: exactly the log's events of a topic, in order, through cuts, restarts, late commits and lost messages."""
+"""Streams: exactly the log's events of a topic, in order, through cuts, restarts, late commits and lost
+messages."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ class LossyRelay(Relay):
 
 @dataclass
 class Reader:
-    """Follows a topic, is cut off, and resumes by the last place it knows: an event's, or one that was passed."""
+    """Follows a topic, is cut off, and resumes by the last place it knows: an event's, or one that was
+    passed."""
 
     kit: Kit
     topic: str
@@ -326,8 +328,8 @@ async def test_a_valkey_that_is_paused_is_given_up_and_heard_again(kit: Kit, own
 
 
 async def random_life(kit: Kit, own: OwnValkey, *, seed: int, steps: int) -> None:
-    """Writers in parallel, late commits, cuts, restarts of Valkey, lost backends, two hubs and two relays: at the end
-    every reader has exactly the log's events of its topic, in order."""
+    """Writers in parallel, late commits, cuts, restarts of Valkey, lost backends, two hubs and two relays: at
+    the end every reader has exactly the log's events of its topic, in order."""
     chance = random.Random(seed)
     async with (
         kit.hub(url=own.url, beat=0.3, quiet=0.5) as one,
@@ -379,8 +381,9 @@ async def random_step(
         async with kit.database.engine.begin() as connection:
             await connection.execute(
                 text(
-                    "INSERT INTO event (id, at, type, topics, data) SELECT uuidv7(), datawave_now(), 'Counted',"
-                    " ARRAY['count:' || CAST(:stream AS text)], '{}' FROM generate_series(1, :many)"
+                    "INSERT INTO event (id, at, type, topics, data)"
+                    " SELECT uuidv7(), datawave_now(), 'Counted', ARRAY['count:' || CAST(:stream AS text)],"
+                    " '{}' FROM generate_series(1, :many)"
                 ),
                 {"stream": stream, "many": many},
             )

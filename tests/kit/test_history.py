@@ -1,4 +1,5 @@
-"""History: as of any time, what was so then, though rows come, change and go within one instant or one transaction."""
+"""History: as of any time, what was so then, though rows come, change and go within one instant or one
+transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A key makes of many requests one: side by side, one after the other, and through the death of the process."""
+"""A key makes of many requests one: side by side, one after the other, and through the death of the
+process."""
 
 from __future__ import annotations
 

@@ -47,13 +47,13 @@ async def the_log_is_whole(kit: Kit, *, events: int) -> None:
     assert (row.many, row.last, row.places) == (events, events or None, events)
     wrong = await kit.rows(
         "SELECT * FROM (SELECT topic, position, previous,"
-        "  coalesce(lag(position) OVER (PARTITION BY topic ORDER BY position), 0) AS right_one FROM event_topic) t"
-        " WHERE previous <> right_one"
+        "  coalesce(lag(position) OVER (PARTITION BY topic ORDER BY position), 0) AS right_one"
+        " FROM event_topic) t WHERE previous <> right_one"
     )
     assert wrong == []
     behind = await kit.rows(
-        "SELECT h.topic FROM topic_head h JOIN (SELECT topic, max(position) AS last FROM event_topic GROUP BY topic) t"
-        " ON t.topic = h.topic WHERE h.position <> t.last"
+        "SELECT h.topic FROM topic_head h JOIN (SELECT topic, max(position) AS last FROM event_topic"
+        " GROUP BY topic) t ON t.topic = h.topic WHERE h.position <> t.last"
     )
     assert behind == []
     counted = await kit.one("SELECT count(*) FROM event_topic")
@@ -219,7 +219,8 @@ async def test_a_shortened_log_says_which_cursors_are_too_old(kit: Kit, clock: C
     await kit.run(count, stream="a", numbers=[1, 2])
     await drained(kit)
     late = text(
-        "INSERT INTO event (id, at, type, topics, data) VALUES (uuidv7(), datawave_now() - interval '1 day', 'Counted',"
+        "INSERT INTO event (id, at, type, topics, data)"
+        " VALUES (uuidv7(), datawave_now() - interval '1 day', 'Counted',"
         " ARRAY['count:a'], '{\"number\": 4}')"
     )
     await clock.advance(days=100)

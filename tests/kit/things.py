@@ -1,4 +1,5 @@
-"""Tables, events, jobs and commands of the machinery's own tests: a thing in a workspace, and a note with history."""
+"""Tables, events, jobs and commands of the machinery's own tests: a thing in a workspace, and a note with
+history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data sources in the API."""
+"""A source as the API shows it: how it is reached, how it is, what runs in it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import strawberry
-from strawberry.scalars import ID
 
 from auth.permissions import Permission
 from connectors.base import Capability, Family
 from datawave.kit.pages import Asked, Key
-from datawave.kit.secrets import Secret
 from models import agents as agent_rows
 from models import discovery as run_rows
 from models import sources as rows
@@ -26,23 +24,19 @@ from schema.shapes import (
     Connection,
     Count,
     Failure,
-    FieldChange,
     Node,
-    Payload,
     TimeRangeInput,
     Timestamped,
     Versioned,
     connection,
     given,
 )
-from schema.streams import FromLogged, StreamEvent
 
 if TYPE_CHECKING:
     from schema.agents import EdgeAgent, EdgePolicy
     from schema.catalog import Asset, AssetFilter
     from schema.discovery import Discovery
-    from schema.events import Event
-    from schema.operations import CircuitBreaker, Job
+    from schema.operations import CircuitBreaker
     from schema.workspaces import Workspace
 
 strawberry.enum(Family, name="ConnectorFamily", description="Families of connectors.")
@@ -318,170 +312,3 @@ def secret_ref(source: rows.DataSource, versions: list[rows.SecretVersion]) -> S
         rotate_after=loaders.rotate_after(source, active),
         versions=[SecretVersion.of(v) for v in versions],
     )
-
-
-@strawberry.enum(description="How the server's identity is checked.")
-class TlsMode(rows.StrEnum):
-    DISABLED = "DISABLED"
-    REQUIRED = "REQUIRED"
-    VERIFY_CA = "VERIFY_CA"
-    VERIFY_FULL = "VERIFY_FULL"
-
-
-@strawberry.input(description="How the connection is secured.")
-class TlsInput:
-    mode: TlsMode = TlsMode.VERIFY_FULL
-    ca: str | None = strawberry.UNSET
-    server_name: str | None = strawberry.UNSET
-
-
-@strawberry.input(description="A database server.")
-class DatabaseConfigInput:
-    host: str
-    port: int | None = strawberry.UNSET
-    database: str | None = strawberry.UNSET
-    tls: TlsInput | None = strawberry.UNSET
-    include: list[str] | None = strawberry.UNSET
-    exclude: list[str] | None = strawberry.UNSET
-    timeout_seconds: int | None = 15
-
-
-@strawberry.input(description="A database in a file, under the folders the platform may read.")
-class EmbeddedDatabaseConfigInput:
-    path: str
-    include: list[str] | None = strawberry.UNSET
-    exclude: list[str] | None = strawberry.UNSET
-
-
-@strawberry.input(description="A connector somebody else wrote; checked against its own schema.")
-class CustomConfigInput:
-    connector: str
-    config: JSON
-
-
-@strawberry.input(one_of=True, description="How to reach the source: one field for each kind of connector.")
-class ConnectorConfigInput:
-    postgresql: DatabaseConfigInput | None = strawberry.UNSET
-    mysql: DatabaseConfigInput | None = strawberry.UNSET
-    sqlite: EmbeddedDatabaseConfigInput | None = strawberry.UNSET
-    custom: CustomConfigInput | None = strawberry.UNSET
-
-
-@strawberry.input(description="A user name and password.")
-class PasswordCredentialsInput:
-    username: str
-    password: Secret
-
-
-@strawberry.input(one_of=True, description="How to sign in at the source; goes to the vault at once.")
-class CredentialsInput:
-    password: PasswordCredentialsInput | None = strawberry.UNSET
-    ambient: bool | None = strawberry.UNSET
-
-
-@strawberry.input(description="When something is to run.")
-class ScheduleInput:
-    cron: str | None = strawberry.UNSET
-    time_zone: str | None = "UTC"
-    enabled: bool | None = True
-
-
-@strawberry.input(description="A source to configure.")
-class CreateDataSourceInput:
-    name: str
-    config: ConnectorConfigInput
-    key: str | None = strawberry.field(
-        default=strawberry.UNSET,
-        description="Slug in qualified names, fixed for good; by default made from the name.",
-    )
-    description: str | None = strawberry.UNSET
-    workspace_id: ID | None = strawberry.UNSET
-    credentials: CredentialsInput | None = strawberry.UNSET
-    policy_id: ID | None = strawberry.UNSET
-    agent_ids: list[ID] | None = strawberry.UNSET
-    discover_now: bool | None = False
-    discovery_schedule: ScheduleInput | None = strawberry.UNSET
-    idempotency_key: str | None = strawberry.UNSET
-
-
-@strawberry.input(description="What to change of a source.")
-class UpdateDataSourceInput:
-    id: ID
-    version: int
-    name: str | None = strawberry.UNSET
-    description: str | None = strawberry.UNSET
-    workspace_id: ID | None = strawberry.UNSET
-    config: ConnectorConfigInput | None = strawberry.UNSET
-    policy_id: ID | None = strawberry.UNSET
-    agent_ids: list[ID] | None = strawberry.UNSET
-    discovery_schedule: ScheduleInput | None = strawberry.UNSET
-    idempotency_key: str | None = strawberry.UNSET
-
-
-@strawberry.input(description="A connection that is not saved.")
-class ConnectionDraftInput:
-    config: ConnectorConfigInput
-    workspace_id: ID | None = strawberry.UNSET
-    credentials: CredentialsInput | None = strawberry.UNSET
-    agent_id: ID | None = strawberry.UNSET
-
-
-@strawberry.input(one_of=True, description="A source, or one not saved yet.")
-class TestConnectionInput:
-    __test__ = False
-    data_source_id: ID | None = strawberry.UNSET
-    draft: ConnectionDraftInput | None = strawberry.UNSET
-
-
-@strawberry.input(description="New credentials for a source.")
-class RotateCredentialsInput:
-    data_source_id: ID
-    credentials: CredentialsInput
-    rotate_after_days: int | None = strawberry.UNSET
-    idempotency_key: str | None = strawberry.UNSET
-
-
-@strawberry.input(description="A source to end.")
-class DecommissionDataSourceInput:
-    id: ID
-    version: int | None = strawberry.UNSET
-    keep_catalog: bool | None = True
-    reason: str | None = strawberry.UNSET
-    idempotency_key: str | None = strawberry.UNSET
-
-
-@strawberry.type(description="The source as it now is, and the work that was started for it.")
-class DataSourcePayload(Payload):
-    data_source: DataSource | None = None
-    job: Job | None = None
-
-
-@strawberry.type(
-    description="The finished test, or, when it takes longer than the source's time limit, the job that goes on; steps"
-    " stream by `jobProgressed`."
-)
-class TestConnectionPayload(Payload):
-    __test__ = False
-    test: ConnectionTest | None = None
-    data_source: DataSource | None = None
-    job: Job | None = None
-
-
-@strawberry.type(
-    description="A source was made, changed, tested, rotated, or ended, or its health or state changed."
-)
-class DataSourceChanged(FromLogged, StreamEvent):
-    @strawberry.field
-    async def data_source(self, info: Info) -> DataSource | None:
-        key = self.logged.source_id
-        return await info.context.node("source", key) if key else None
-
-    @strawberry.field
-    def changes(self) -> list[FieldChange]:
-        return FieldChange.all_of(self.logged.value("changes"))
-
-    @strawberry.field
-    def event(self) -> Event:
-        from schema.events import Event
-
-        return Event.of(self.logged)
