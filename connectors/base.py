@@ -6,10 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from hashlib import sha256
 from typing import Any, ClassVar, Generic, TypeVar
 
-import orjson
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
@@ -88,57 +86,38 @@ class SourceError(Exception):
         self.retryable = retryable
 
 
-async def _nothing() -> Mapping[Path, str]:
-    return {}
-
-
 class Known:
-    """What the platform knows already: dataset or container path → digest. There is nothing on a first
-    discovery; with `trust_digests` false (mode FULL) digests are not compared but removals still are.
-
-    All of it has one print: where that of the source is the same, nothing has changed, and the digests need
-    not be fetched at all. `stamp` is what the source was marked with when it was last read whole and came to
-    this."""
+    """What the platform knows already: dataset or container path → digest, fetched only where it is compared.
+    There is nothing on a first discovery; with `trust_digests` false (mode FULL) digests are not compared but
+    removals still are. `stamp` is how the source was marked when it was last read whole, if what is known is
+    still what that reading left."""
 
     def __init__(
         self,
         digests: Mapping[Path, str] | None = None,
         *,
         trust_digests: bool = True,
-        print_of_all: str | None = None,
         stamp: str | None = None,
-        fetch: Callable[[], Awaitable[Mapping[Path, str]]] = _nothing,
+        fetch: Callable[[], Awaitable[Mapping[Path, str]]] | None = None,
     ) -> None:
         self.trust_digests = trust_digests
-        self.print_of_all = print_of_all or (print_of(digests) if digests else None)
-        """None where nothing is known."""
         self._stamp = stamp
-        self._fetch = fetch if self.print_of_all else _nothing
-        self._digests = digests
-
-    async def digests(self) -> Mapping[Path, str]:
-        """All of them, fetched once."""
-        if self._digests is None:
-            self._digests = await self._fetch()
-        return self._digests
+        self._fetch = fetch
+        self._digests: Mapping[Path, str] = digests or {}
 
     @property
     def is_compared(self) -> bool:
-        return self.trust_digests and self.print_of_all is not None
+        return self.trust_digests and (self._fetch is not None or bool(self._digests))
 
     def is_marked(self, stamp: str | None) -> bool:
-        """Whether the source still bears the mark that it had."""
-        return self.is_compared and stamp is not None and stamp == self._stamp
+        """Whether the source still bears the mark that it had: then nothing has changed."""
+        return self.trust_digests and stamp is not None and stamp == self._stamp
 
-    def is_all(self, found: Mapping[Path, str]) -> bool:
-        """Whether a reading came to exactly what is known."""
-        return self.is_compared and self.print_of_all == print_of(found)
-
-
-def print_of(digests: Mapping[Path, str]) -> str:
-    """The print of all paths and digests together, in whatever order they come."""
-    lines = sorted(orjson.dumps([*path, digest]) for path, digest in digests.items())
-    return sha256(b"\n".join(lines)).hexdigest()
+    async def digests(self) -> Mapping[Path, str]:
+        """All of them, fetched once."""
+        if self._fetch is not None:
+            self._digests, self._fetch = await self._fetch(), None
+        return self._digests
 
 
 @dataclass(frozen=True, kw_only=True)

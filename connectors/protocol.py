@@ -75,17 +75,14 @@ Every task names its `connector` (the kind) and that connector's `config`; `limi
 | kind | further instructions | reports |
 | --- | --- | --- |
 | `TEST` | | each step as it ends, then what the server says of itself |
-| `DISCOVER` | `include` (patterns over `schema.table`), `knownPrint`, `knownStamp`, `trustDigests` | containers, datasets, counts; removals in the last batches, and only after a complete reading |
+| `DISCOVER` | `include` (patterns over `schema.table`), `isKnown`, `knownStamp`, `trustDigests` | containers, datasets, counts; removals in the last batches, and only after a complete reading |
 | `SAMPLE` | `datasets` (paths), `classify` | profiles and labels; values stay with the agent |
 | `MONITOR` | `pingSeconds` | snapshots, for ever: it is never finished |
 
-`knownPrint` is the SHA-256, in hex, of all that the catalog has of the source: a line for each thing, the JSON array of
-the names of its path and then its digest (UTF-8, without spaces), sorted by bytes and joined by line feeds; null where
-there is nothing. An agent that comes to the same print reports `unchanged` and `count` entries and is done; another asks
-for what is known, `node(id: …) { ... on AgentTask { known } }`: `[[path, digest], …]`.
-
 `knownStamp` is the `stamp` of the `server` entry of the last reading of the whole, if the catalog still is what that
-reading left: a mark that differs once anything may have changed. An agent that finds the same mark need not even compare.
+reading left: a mark that differs once anything in the source may have changed. An agent that finds the same mark reports
+`server`, `unchanged` and `count` entries and is done. Another one compares digests: where `isKnown`, it asks for what the
+catalog has, `node(id: …) { ... on AgentTask { known } }`: `[[path, digest], …]`.
 
 A dataset has at most %(columns)s columns in its entry; the others follow in `columns` entries of the same path. Names hold
 no NUL and no half characters (both become U+FFFD) and at most 1,024 characters.

@@ -151,9 +151,8 @@ async def _discover(task: Claimed, source: Connector[Any], outbox: Outbox, bench
     """Additions and changes as they come; removals at the end of a complete reading."""
     known = Known(
         trust_digests=bool(task.instructions.get("trustDigests", True)),
-        print_of_all=task.instructions.get("knownPrint"),
         stamp=task.instructions.get("knownStamp"),
-        fetch=partial(bench.known, task.id),
+        fetch=partial(bench.known, task.id) if task.instructions.get("isKnown") else None,
     )
     include: Sequence[str] = task.instructions.get("include") or ()
     removed: list[Entry] = []

@@ -125,8 +125,7 @@ class AgentTask(FromRow, Node, Timestamped, shows=rows.AgentTask):
 
     @strawberry.field(
         description="Of a discovery, for the agent that holds it: `[path, digest]` of everything that the"
-        " catalog has of the source, to compare with where the print of all of it (`knownPrint` of the"
-        " instructions) differs."
+        " catalog has of the source, to compare with."
     )
     async def known(self, info: Info) -> JSON | None:
         if self.row.source_id is None or info.context.viewer.actor_id != self.row.agent_id:

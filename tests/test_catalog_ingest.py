@@ -210,8 +210,8 @@ async def test_a_dataset_wider_than_a_batch_is_one_dataset(catalog: Ground) -> N
     )
     assert await catalog.value("SELECT count(*) FROM reading_mark") == 0
     async with catalog.database.session() as session:
-        standing = await ingest.standing(session, catalog.source_id)
-    assert standing.counts == {("db", "public"): (1, 2_400)}
+        counted = await ingest.counts(session, catalog.source_id)
+    assert counted == {("db", "public"): (1, 2_400)}
 
 
 async def test_keys_find_their_ends_whatever_the_order(catalog: Ground) -> None:

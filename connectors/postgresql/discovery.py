@@ -90,20 +90,14 @@ class Discovery:
             if self._known.is_marked(facts.stamp):
                 yield [facts, *await self._all_unchanged()]
                 return
+            yield [facts, *containers]
             if self._known.is_compared:
-                digests = await self._digests()
-                if self._is_as_known(containers, digests):
-                    yield [facts, *self._unchanged.entries(), *await self._counts()]
-                    return
-                yield [facts, *containers]
-                changed = await self._changed(digests)
+                changed = await self._changed()
                 tables = self._tables(catalog.some_documents(self._version), changed) if changed else None
+            elif self._oids is None:
+                tables = self._tables(catalog.documents(self._version))
             else:
-                yield [facts, *containers]
-                if self._oids is None:
-                    tables = self._tables(catalog.documents(self._version))
-                else:
-                    tables = self._tables(catalog.some_documents(self._version), self._oids)
+                tables = self._tables(catalog.some_documents(self._version), self._oids)
             if tables is not None:
                 async with aclosing(tables):
                     async for batch in tables:
@@ -148,14 +142,6 @@ class Discovery:
         self._oids = [row["oid"] for row in taken]
         return {row["schema"] for row in taken}
 
-    async def _digests(self) -> list[tuple[Path, Row]]:
-        """Each table with the digest that the source made of it."""
-        if self._oids is None:
-            rows = await self._fetch(catalog.digests(self._version))
-        else:
-            rows = await self._fetch(catalog.some_digests(self._version), self._oids)
-        return [(path_of(self._database, row["schema"], row["name"]), row) for row in rows]
-
     async def _all_unchanged(self) -> list[Entry]:
         """Nothing was written since the last reading, so what is there is what was there."""
         self._is_unchanged = True
@@ -167,22 +153,16 @@ class Discovery:
         ]
         return [*unchanged, *counts]
 
-    def _is_as_known(self, containers: Sequence[Container], tables: Sequence[tuple[Path, Row]]) -> bool:
-        """Whether nothing at all has changed, so that there is nothing to compare one by one."""
-        found = {each.path: each.digest for each in containers}
-        found |= {path: row["digest"] for path, row in tables}
-        if len(found) != len(containers) + len(tables) or not self._known.is_all(found):
-            return False
-        self._is_unchanged = True
-        for path, row in tables:
-            self._unchanged.add(path[:-1], row["width"])
-        return True
-
-    async def _changed(self, tables: Sequence[tuple[Path, Row]]) -> list[int]:
+    async def _changed(self) -> list[int]:
         """The tables whose digest is not the one known."""
+        if self._oids is None:
+            rows = await self._fetch(catalog.digests(self._version))
+        else:
+            rows = await self._fetch(catalog.some_digests(self._version), self._oids)
         changed: list[int] = []
         known = await self._known.digests()
-        for path, row in tables:
+        for row in rows:
+            path = path_of(self._database, row["schema"], row["name"])
             if known.get(path) == row["digest"]:
                 self._seen.add(path)
                 self._unchanged.add(path[:-1], row["width"])

@@ -217,14 +217,18 @@ def _viewer_of(parts: Core):  # the kit's ViewerOf
 def _waker(parts: Core):  # a callback without arguments
     """Tells the relays of the API processes that there is something to place; the look is the net."""
     tasks: set[asyncio.Task[None]] = set()
+    again = asyncio.Event()
 
     async def tell() -> None:
-        try:
-            await parts.live.publish("wake", b"{}")
-        except Exception as error:  # Valkey is away: the relays look by themselves
-            log.debug("wake.lost", error=type(error).__name__)
+        while again.is_set():
+            again.clear()
+            try:
+                await parts.live.publish("wake", b"{}")
+            except Exception as error:  # Valkey is away: the relays look by themselves
+                log.debug("wake.lost", error=type(error).__name__)
 
     def wake() -> None:
+        again.set()  # what is committed while a word is on its way may have come too late for it
         if not tasks:
             task = asyncio.create_task(tell())
             tasks.add(task)

@@ -205,7 +205,9 @@ class Live:
         async with self._broadcast.subscribe(channel) as subscriber:
             while True:
                 message = _read_message(channel, (await subscriber.get()).message)
-                for heard in self._listeners[channel] if message else ():
+                if message is None:
+                    continue
+                for heard in self._listeners[channel]:
                     try:
                         heard(message)
                     except Exception:
@@ -234,7 +236,7 @@ class Live:
         async with self._broadcast.subscribe(name) as subscriber:
             topic.ready.set()
             while topic.followers:
-                self._hand_out(topic, _read_message(name, (await subscriber.get()).message))
+                self._hand_out(topic, _read_message(name, (await subscriber.get()).message) or {})
             topic.leaving = True
 
     def _hand_out(self, topic: _Topic, message: dict[str, Any]) -> None:
@@ -280,15 +282,15 @@ class Live:
                         follower.tell_heads(head, heads.get(ALL, 0))
 
 
-def _read_message(channel: str, message: Any) -> dict[str, Any]:
-    """Empty where it is none of ours: then whoever follows looks at the log instead."""
+def _read_message(channel: str, message: Any) -> dict[str, Any] | None:
+    """None where it is none of ours: then whoever follows looks at the log instead."""
     try:
         read = orjson.loads(message)
     except orjson.JSONDecodeError:
         read = None
     if not isinstance(read, dict):
         log.warning("live.unreadable", channel=channel)
-        return {}
+        return None
     return cast("dict[str, Any]", read)
 
 

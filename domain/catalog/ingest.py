@@ -15,7 +15,6 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from connectors.base import print_of
 from connectors.entries import Entry, Path
 from datawave.kit.commands import Tx
 from domain.catalog import drift as drifting
@@ -34,11 +33,12 @@ __all__ = [
     "Ingested",
     "apply",
     "complete",
+    "counts",
     "known",
+    "mark",
     "profiles",
     "remove",
     "sample_targets",
-    "standing",
 ]
 
 MOST_SHOWN = 20
@@ -171,12 +171,16 @@ def _tell(
         )
 
 
-THINGS = text(
-    "SELECT id, parent_id, name, kind, digest, state FROM asset WHERE source_id = :source AND kind IN ("
-    + ", ".join(f"'{kind}'" for kind in AssetKind if kind is not AssetKind.COLUMN)
-    + ")"
+THESE = (
+    f"source_id = :source AND kind IN ({', '.join(f"'{k}'" for k in AssetKind if k is not AssetKind.COLUMN)})"
 )
-"""Named one by one, so that the index on source and kind passes over the columns."""
+"""Kinds named one by one, so that the index on source and kind passes over the columns."""
+
+THINGS = text(f"SELECT id, parent_id, name, kind, digest, state FROM asset WHERE {THESE}")
+MARK = text(
+    "SELECT count(*) AS things, sum(hashtextextended(concat_ws('.', id, parent_id, name, state, digest), 0)) AS sum"
+    f" FROM asset WHERE {THESE}"
+)
 HERE = ("ACTIVE", "DEPRECATED")
 
 
@@ -184,15 +188,18 @@ async def known(session: AsyncSession, source_id: UUID) -> dict[Path, str]:
     """The digest of every container and dataset that is there, for the agent to compare with; a dataset that
     never arrived whole has the digest "", which is nobody's."""
     things = (await session.execute(THINGS, {"source": source_id})).all()
-    return _digests(things, _paths(things))
-
-
-def _digests(things: Iterable[Any], paths: dict[UUID, Path]) -> dict[Path, str]:
+    paths = _paths(things)
     return {
         paths[row.id]: row.digest or ""
         for row in things
         if row.state in HERE and (row.digest is not None or row.kind not in ("DATABASE", "SCHEMA"))
     }
+
+
+async def mark(session: AsyncSession, source_id: UUID) -> str | None:
+    """Differs once anything that `known` tells has changed; None where there is nothing."""
+    found = (await session.execute(MARK, {"source": source_id})).one()
+    return f"{found.things}:{found.sum}" if found.things else None
 
 
 def _paths(rows: Iterable[Any]) -> dict[UUID, Path]:
@@ -218,18 +225,9 @@ COLUMNS = text(
 DATASETS = ("TABLE", "VIEW", "MATERIALIZED_VIEW")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """What the catalog has of a source, in numbers: to hold against the source's own count and digests."""
-
-    counts: dict[Path, tuple[int, int]]
-    """Container path → datasets and columns in it."""
-    print_of_all: str | None
-    """One print of all that is known; None where there is nothing."""
-
-
-async def standing(session: AsyncSession, source_id: UUID) -> Standing:
-    """Joined here: right after a first load the database has no statistics to plan a join by."""
+async def counts(session: AsyncSession, source_id: UUID) -> dict[Path, tuple[int, int]]:
+    """Container path → datasets and columns that the catalog has of it, to hold against the source's own
+    count. Joined here: right after a first load the database has no statistics to plan a join by."""
     asked = {"source": source_id}
     things = (await session.execute(THINGS, asked)).all()
     columns = {row.parent_id: row.columns for row in await session.execute(COLUMNS, asked)}
@@ -239,8 +237,7 @@ async def standing(session: AsyncSession, source_id: UUID) -> Standing:
             where = paths.get(row.parent_id, ())
             datasets, counted = found.get(where, (0, 0))
             found[where] = (datasets + 1, counted + columns.get(row.id, 0))
-    digests = _digests(things, paths)
-    return Standing(counts=found, print_of_all=print_of(digests) if digests else None)
+    return found
 
 
 TARGETS = text(

@@ -70,24 +70,24 @@ async def _offer_discover(tx: Tx, run: Run, source: DataSource, stage_id: UUID, 
     breaker = await breakers.of(tx.session, breaker_name(source), subject=("source", source.id))
     for event in breakers.admit(breaker, tx.now):
         tx.emit(event)
-    known = (await ingest.standing(tx.session, source.id)).print_of_all
+    mark = await ingest.mark(tx.session, source.id)
     more = {
         "include": run.options.get("include", []),
         "trustDigests": run.mode is not DiscoveryMode.FULL,
-        "knownPrint": known,
-        "knownStamp": await _stamp_of(tx, source, known),
+        "isKnown": mark is not None,
+        "knownStamp": await _stamp_of(tx, source, mark),
     }
     await _offer(tx, run, source, kind=AgentCapability.DISCOVER, stage_id=stage_id, job_id=job_id, more=more)
 
 
-async def _stamp_of(tx: Tx, source: DataSource, known: str | None) -> str | None:
+async def _stamp_of(tx: Tx, source: DataSource, mark: str | None) -> str | None:
     """What marked the source when it was last read whole and without a hitch, if the catalog still is what
     that reading left."""
-    if known is None:
+    if mark is None:
         return None
     connect, validate = aliased(StageRun), aliased(StageRun)
     last = (
-        select(connect.results["stamp"].as_string(), validate.results["print"].as_string(), Run.summary)
+        select(connect.results["stamp"].as_string(), validate.results["mark"].as_string(), Run.summary)
         .join(validate, validate.run_id == connect.run_id)
         .join(Run, Run.id == connect.run_id)
         .where(
@@ -104,7 +104,7 @@ async def _stamp_of(tx: Tx, source: DataSource, known: str | None) -> str | None
     if found is None:
         return None
     stamp, left, summary = found
-    return stamp if left == known and not summary.get("errors") else None
+    return stamp if left == mark and not summary.get("errors") else None
 
 
 async def _offer_sample(tx: Tx, run: Run, source: DataSource, stage_id: UUID, job_id: UUID) -> bool:
@@ -166,11 +166,11 @@ async def _validate(tx: Tx, run: Run, source: DataSource) -> None:
     discover = await stage_of(tx, run, "discover")
     counted: dict[str, Any] = (discover.results.get("counts") or {}) if discover else {}
     drifted = await drift.finish(tx, source, run, whole=bool(discover and discover.results.get("complete")))
-    written = await ingest.standing(tx.session, source.id)
+    written = await ingest.counts(tx.session, source.id)
     differing = 0
     if not run.options.get("include"):
         for count in counted.values():
-            have = written.counts.get(tuple(count["path"]), (0, 0))
+            have = written.get(tuple(count["path"]), (0, 0))
             if have != (count["datasets"], count["columns"]):
                 differing += 1
                 tx.session.add(_differs(run, source, count, have))
@@ -181,7 +181,8 @@ async def _validate(tx: Tx, run: Run, source: DataSource) -> None:
     if run.summary.get("added") or run.summary.get("changed") or run.summary.get("removed"):
         enqueue_parsing(tx, source=source, run=run)
     if stage is not None:
-        stage.results = {"containers": len(counted), "differing": differing, "print": written.print_of_all}
+        mark = await ingest.mark(tx.session, source.id)
+        stage.results = {"containers": len(counted), "differing": differing, "mark": mark}
     await move_stage(tx, run, stage, RunState.SUCCEEDED)
 
 
