@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -130,6 +131,11 @@ class Settings(Limits):
     redis_url: SecretText | None = setting(
         None, "Valkey or Redis (redis://:password@host:port/0); without it the embedded one."
     )
+    redis_prefix: str | None = setting(
+        None,
+        "What this installation's keys and channels in Valkey begin with; without it `dw:` and an id that the"
+        " database holds, so that installations may share a Valkey.",
+    )
     allow_embedded: bool = setting(
         False, "Lets production run on the embedded PostgreSQL and Valkey, on one machine."
     )
@@ -209,6 +215,13 @@ class Settings(Limits):
     @classmethod
     def _is_redis(cls, value: Secret | None) -> Secret | None:
         return _of_scheme(value, "redis", "rediss", "unix")
+
+    @field_validator("redis_prefix")
+    @classmethod
+    def _is_prefix(cls, value: str | None) -> str | None:
+        if value is not None and re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", value) is None:
+            raise ValueError("must be 1 to 64 letters, digits, or one of _ . : -")
+        return value
 
     @field_validator("public_url", "url")
     @classmethod
