@@ -70,7 +70,7 @@ async def _serve(settings: Settings) -> None:
             log_config=None,
             access_log=False,
             lifespan="off",
-            **uvicorn_options(),
+            **uvicorn_options(limits(settings)),
         )
         gc.collect()
         gc.freeze()
@@ -99,6 +99,7 @@ def serving(settings: Settings) -> Serving:
         port=settings.port,
         web=ROOT / "web" / "dist",
         limits=limits(settings),
+        page_size=settings.limit_page_size,
         failures_per_minute=settings.limit_sign_in_per_minute,
         event_retention=timedelta(days=settings.event_retention) if settings.event_retention else None,
         extras={
@@ -128,6 +129,8 @@ def limits(settings: Settings) -> Limits:
     from datawave.transports.limits import Limits
 
     return Limits(
+        header_bytes=settings.limit_header_bytes,
+        header_seconds=settings.limit_header_seconds,
         body_bytes=settings.limit_body_bytes,
         body_seconds=settings.limit_body_seconds,
         document_bytes=settings.limit_document_bytes,
