@@ -26,6 +26,7 @@ from schema.errors import shown as shown_error
 from schema.rows import SHOWN, shown
 from schema.scalars import Cursor
 from schema.shapes import connection, given
+from schema.texts import refuse_unfit
 
 Resolver = Callable[..., Any]
 
@@ -63,6 +64,7 @@ class _Guarded(FieldExtension):
 
     async def resolve_async(self, next_: Any, source: Any, info: Any, **kwargs: Any) -> Any:
         check_held(self.needs, info.context.viewer)
+        refuse_unfit(kwargs)
         found = next_(source, info, **kwargs)
         return await found if inspect.isawaitable(found) else found
 
@@ -95,6 +97,7 @@ class _Answered(FieldExtension):
         context.renewed()
         try:
             check_held(self.needs, context.viewer)
+            refuse_unfit(kwargs)
             answer = await next_(source, info, **kwargs)
         except UserError as error:
             if error.code is ErrorCode.UNAUTHENTICATED:
@@ -172,6 +175,7 @@ def _guarded_stream(resolver: Callable[..., AsyncIterator[Any]], needs: str) -> 
 
     async def guarded(self: Any, info: Info, **kwargs: Any) -> Any:
         check_held(needs, info.context.viewer)
+        refuse_unfit(kwargs)
         stream: Any = resolver(self, info, **kwargs)
         try:
             async for event in stream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -32,7 +33,7 @@ class Gql:
     socket: ClientConnection
 
     async def send(self, **message: Any) -> None:
-        await self.socket.send(orjson.dumps(message).decode())
+        await self.socket.send(json.dumps(message))
 
     async def subscribe(self, id: str, query: str, **more: Any) -> None:
         await self.send(type="subscribe", id=id, payload={"query": query, **more})
