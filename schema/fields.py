@@ -16,7 +16,7 @@ from strawberry.extensions import FieldExtension
 from strawberry.scalars import ID
 
 from auth.permissions import Permission
-from datawave.kit.commands import PUBLIC, SIGNED_IN, Command, check_held
+from datawave.kit.commands import INSIDE, PUBLIC, SIGNED_IN, Command, check_held
 from datawave.kit.errors import ErrorCode, UserError, forbidden
 from datawave.kit.ids import global_id
 from datawave.kit.pages import Asked, Key
@@ -141,6 +141,9 @@ def mutation(
     *, runs: Command[..., Any], description: str, cost: int | Cost | None = None
 ) -> Callable[[Resolver], Any]:
     """A root field of Mutation, with the permission of the command it runs."""
+
+    if runs.needs == INSIDE:
+        raise TypeError(f"{runs.name} is run inside alone: no field may run it")
 
     def made(resolver: Resolver) -> Any:
         ROOTS.append(Root(kind="mutation", name=resolver.__name__, needs=runs.needs, command=runs.name))

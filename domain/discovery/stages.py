@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from datawave.kit import breakers
-from datawave.kit.commands import PUBLIC, Tx, command
+from datawave.kit.commands import INSIDE, Tx, command
 from datawave.kit.errors import UnavailableError
 from datawave.kit.jobs import Job
 from datawave.kit.work import on_death
@@ -36,7 +36,7 @@ from models.sources import DataSource
 AGENT_WAIT = timedelta(seconds=60)
 
 
-@command(needs=PUBLIC, recorded=False)
+@command(needs=INSIDE, recorded=False)
 async def advance(tx: Tx, *, run_id: UUID, job_id: UUID) -> bool:
     """Does what is next; True while an agent has to do something first (the job then rests)."""
     run = await locked(tx, run_id)
