@@ -43,7 +43,7 @@ HOSTILE: dict[str, tuple[Any, ...]] = {
     "JSON": ({"a": NUL}, NUL, LONG, 2**64, {"a": 1e308}, [], None),
 }
 WRITTEN: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(TEXTS, ('"a\\u0000b"', '"""a\\u0000b"""')),
+    **dict.fromkeys(TEXTS, ('"a\\u0000b"',)),
     "Int": ("9" * 5_000,),
     "BigInt": ("9" * 5_000,),
     "Float": ("1e999", "-1e999", "9" * 5_000),
