@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+import weakref
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,7 +27,7 @@ from joserfc import jwe, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from joserfc.jws import extract_compact
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from datawave.kit.database import Database
@@ -56,6 +57,14 @@ class AgentEntered:
     agent_id: UUID
     name: str
     expires_at: datetime
+    fingerprint: str
+
+
+class Bearers:
+    """Those who came in with one certificate, for as long as they are here: told when it is revoked."""
+
+    def __init__(self) -> None:
+        self.watching: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 async def make_authority(session: AsyncSession, keyring: Keyring, *, now: datetime) -> Authority:
@@ -148,6 +157,7 @@ class Agents:
         self._tokens: OrderedDict[bytes, _Remembered] = OrderedDict()
         self._ids: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._looking: dict[str, asyncio.Lock] = {}
+        self._bearers: weakref.WeakValueDictionary[str, Bearers] = weakref.WeakValueDictionary()
 
     async def agent_of(self, token: str) -> AgentEntered:
         """UNAUTHENTICATED for whatever is not the unexpired token of an agent that was not revoked."""
@@ -159,6 +169,36 @@ class Agents:
         fingerprint, entered = await self._verified(token, digest)
         _keep(self._tokens, digest, _Remembered(fingerprint, entered))
         return entered
+
+    def bearers(self, fingerprint: str) -> Bearers:
+        """Whoever keeps it hears of the certificate's end, by its `session_ended()`."""
+        return self._bearers.setdefault(fingerprint, Bearers())
+
+    async def refuse_revoked(self, fingerprint: str) -> None:
+        """UNAUTHENTICATED where it was revoked meanwhile."""
+        await self._certificate(fingerprint)
+
+    def revoked(self, fingerprints: Iterable[str]) -> None:
+        """These certificates are good for nothing from now on."""
+        for fingerprint in fingerprints:
+            self._certificates.pop(fingerprint, None)
+            if (bearers := self._bearers.get(fingerprint)) is not None:
+                for bearer in list(bearers.watching):
+                    bearer.session_ended()
+
+    async def look(self) -> None:
+        """What was not told: the certificates of all who are here, in one statement."""
+        here = list(self._bearers)
+        if not here:
+            return
+        gone = or_(Certificate.revoked_at.is_not(None), EdgeAgent.state == AgentState.REVOKED)
+        query = (
+            select(Certificate.fingerprint)
+            .join(EdgeAgent, EdgeAgent.id == Certificate.actor_id)
+            .where(Certificate.fingerprint.in_(here), Certificate.actor_word == "agent", gone)
+        )
+        async with self._database.session() as session:
+            self.revoked((await session.scalars(query)).all())
 
     async def _verified(self, token: str, digest: bytes) -> tuple[str, AgentEntered]:
         try:
@@ -174,7 +214,9 @@ class Agents:
             raise _refused() from None
         expires = _checked_claims(claims, known.agent_id)
         self._check_not_replayed(kid, claims.get("jti"), digest)
-        return kid, AgentEntered(agent_id=known.agent_id, name=known.name, expires_at=expires)
+        return kid, AgentEntered(
+            agent_id=known.agent_id, name=known.name, expires_at=expires, fingerprint=kid
+        )
 
     def _check_not_replayed(self, kid: str, jti: object, digest: bytes) -> None:
         """A number names one token: another token with it is refused."""

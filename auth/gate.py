@@ -22,7 +22,7 @@ from sqlalchemy import text
 
 from auth.access import Actor, Actors, Seat, limited
 from auth.attempts import Attempts
-from auth.certificates import Agents, is_agents
+from auth.certificates import Agents, Bearers, is_agents
 from auth.passwords import Passwords
 from auth.sessions import Known, Sessions
 from auth.tokens import Claims, Tokens
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 TOPIC = "access"
 """Every event that changes who may do what: its `actor_id` or `session_ids` say whom it concerns, neither:
-everybody."""
+everybody. `fingerprints` are certificates that nobody comes in with any more."""
 
 LOOK = 5.0
 MOST_REMEMBERED = 10_000
@@ -53,12 +53,14 @@ class Entered:
         *,
         seat: Seat | None,
         known: Known | None,
+        bearers: Bearers | None,
         expires_at: datetime | None,
         address: str | None,
         client: str | None,
     ) -> None:
         self._seat = seat
         self._known = known
+        self._bearers = bearers
         self._expires_at = expires_at
         self.address = address
         self.client = client
@@ -71,6 +73,8 @@ class Entered:
             seat.watched_by(self)
         if known is not None:
             known.watching.add(self)
+        if bearers is not None:
+            bearers.watching.add(self)
 
     @property
     def viewer(self) -> Viewer:
@@ -109,7 +113,12 @@ class Entered:
             self._known.watching.discard(self)
         if other._known is not None:
             other._known.watching.add(self)
-        self._known, self._expires_at, self._viewer = other._known, other._expires_at, None
+        if self._bearers is not None:
+            self._bearers.watching.discard(self)
+        if other._bearers is not None:
+            other._bearers.watching.add(self)
+        self._known, self._bearers = other._known, other._bearers
+        self._expires_at, self._viewer = other._expires_at, None
 
 
 @dataclass(frozen=True)
@@ -172,7 +181,7 @@ class Gate:
             return await (self._agent(token, where) if is_agents(token) else self._with_token(token, where))
         if cookie is not None:
             return await self._with_cookie(cookie, where)
-        return Entered(seat=None, known=None, expires_at=None, **where)
+        return Entered(seat=None, known=None, bearers=None, expires_at=None, **where)
 
     async def renew(self, entered: Entered, token: str) -> None:
         """An open socket goes on with a new token of the same actor."""
@@ -208,14 +217,18 @@ class Gate:
         seat = await self.actors.seat(known.actor_id, known.actor_word)
         if not seat.actor.active:
             raise unauthenticated("This account is not active; ask an administrator.")
-        return Entered(seat=seat, known=known, expires_at=until, **where)
+        return Entered(seat=seat, known=known, bearers=None, expires_at=until, **where)
 
     async def _agent(self, token: str, where: dict[str, str | None]) -> Entered:
         agent = await self.agents.agent_of(token)
         seat = await self.actors.seat(agent.agent_id, "agent")
         if not seat.actor.active:
             raise unauthenticated("This agent was revoked; it has to be enrolled again.")
-        return Entered(seat=seat, known=None, expires_at=agent.expires_at, **where)
+        bearers = self.agents.bearers(agent.fingerprint)
+        entered = Entered(seat=seat, known=None, bearers=bearers, expires_at=agent.expires_at, **where)
+        # Before this nobody would have told it.
+        await self.agents.refuse_revoked(agent.fingerprint)
+        return entered
 
     def _remember(self, hashed: bytes, kept: _Remembered) -> None:
         self._remembered[hashed] = kept
@@ -231,6 +244,8 @@ class Gate:
             self._take(event.data)
 
     def _take(self, data: dict[str, Any]) -> None:
+        if fingerprints := data.get("fingerprints"):
+            self.agents.revoked(fingerprints)
         if session_ids := data.get("session_ids"):
             self.sessions.ended(UUID(each) for each in session_ids)
         elif actor_id := data.get("actor_id"):
@@ -249,6 +264,8 @@ class Gate:
         wanted, self._wanted = self._wanted, set[UUID]()
         self._wake.clear()
         try:
+            if wanted is None:
+                await self.agents.look()
             if wanted is None or wanted:
                 await self.actors.refresh(wanted)
         except BaseException:

@@ -55,6 +55,7 @@ from schema.scalars import Cursor
 from schema.shapes import Connection, DonePayload, NodeInput, connection, given
 
 BY_NAME = [Key(rows.User.display_name), Key(rows.User.id)]
+PROGRAMS_BY_NAME = [Key(rows.ServiceAccount.display_name), Key(rows.ServiceAccount.id)]
 BY_AGE = [Key(rows.Grant.granted_at), Key(rows.Grant.id)]
 TRIES = frozenset({"signIn", "refreshSession", "setPassword"})
 
@@ -87,6 +88,15 @@ class Queries:
             found = found.where(row.state.in_(wanted))
         page = await page_of(info.context.db, found, BY_NAME, Asked(first=first, after=given(after)))
         return connection(page, User.of)
+
+    @query(needs=P.USER_READ, description="Programs of partners, by name.")
+    async def service_accounts(
+        self, info: Info, first: int | None = 50, after: Cursor | None = strawberry.UNSET
+    ) -> Connection[ServiceAccount]:
+        row = rows.ServiceAccount
+        found = select(row).where(visible(row, info.context.viewer))
+        page = await page_of(info.context.db, found, PROGRAMS_BY_NAME, Asked(first=first, after=given(after)))
+        return connection(page, ServiceAccount.of)
 
     @query(needs=P.ROLE_READ, description="Roles.")
     async def roles(self, info: Info) -> list[Role]:

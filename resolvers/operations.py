@@ -124,7 +124,11 @@ class Queries:
     @query(needs=Permission.SETTINGS_READ, description="Settings in force.")
     async def configuration(self, info: Info) -> Configuration:
         extras = info.context.platform.extras
-        return Configuration(profile=extras.get("profile", "test"), rows=list(extras.get("settings", ())))
+        return Configuration(
+            profile=extras.get("profile", "test"),
+            rows=list(extras.get("settings", ())),
+            found=examiner_of(info.context),
+        )
 
 
 def _tracked(text: str) -> tuple[str, UUID]:

@@ -14,6 +14,7 @@ from datawave.kit.ids import key_of, keys_of, taken_apart
 from domain.catalog import reads
 from models.catalog import AssetKind, AssetState, StrEnum
 from schema.shapes import TimeRangeInput, given
+from schema.texts import refuse_unfit
 
 MOST = 500
 ACTORS = ("user", "service")
@@ -45,7 +46,9 @@ class AssetFilter:
     changed: TimeRangeInput | None = strawberry.UNSET
 
     def wanted(self) -> reads.Wanted:
-        """The filter as the domain takes it; ids are checked at their path."""
+        """The filter as the domain takes it; ids are checked at their path, texts for fields that are no
+        roots."""
+        refuse_unfit({"filter": self})
         span = given(self.changed)
         sources = self.data_source_ids
         return reads.Wanted(
@@ -94,7 +97,7 @@ def _actors(values: list[ID] | None) -> tuple[UUID, ...] | None:
 
 
 def _pattern(pattern: str | None) -> str | None:
-    if pattern is not None and (len(pattern) > 200 or "\x00" in pattern):
+    if pattern is not None and len(pattern) > 200:
         raise invalid(
             "A pattern has at most 200 characters.", path=["filter", "namePattern"], expected="as *mail*"
         )

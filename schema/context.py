@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from datawave.kit import log
 from datawave.kit.access import Viewer, visible
-from datawave.kit.commands import Command, Commands
+from datawave.kit.commands import INSIDE, Command, Commands
 from datawave.kit.database import Base, Database, Db
 from datawave.kit.errors import not_found
 from datawave.kit.events import Logged
@@ -69,6 +69,8 @@ class Context(OperationContext):
 
     async def run(self, what: Command[..., R], *, idempotency_key: str | None = None, **arguments: Any) -> R:
         """Runs a command as the viewer; its id is the payload's `trackingId`."""
+        if what.needs == INSIDE:
+            raise TypeError(f"{what.name} is run inside alone: no resolver may run it")
         key = None if idempotency_key is strawberry.UNSET else idempotency_key
         done = await self.platform.commands.run(
             what, self.viewer, arguments, idempotency_key=key, correlation_id=new_id().hex

@@ -18,7 +18,7 @@ from strawberry.extensions import FieldExtension
 from strawberry.scalars import ID
 
 from auth.permissions import Permission
-from datawave.kit.commands import PUBLIC, SIGNED_IN, Command, check_held
+from datawave.kit.commands import INSIDE, PUBLIC, SIGNED_IN, Command, check_held
 from datawave.kit.errors import ErrorCode, UserError, forbidden
 from datawave.kit.ids import global_id
 from datawave.kit.pages import Asked, Key
@@ -28,6 +28,7 @@ from schema.errors import shown as shown_error
 from schema.rows import SHOWN, shown
 from schema.scalars import Cursor
 from schema.shapes import connection, given
+from schema.texts import refuse_unfit
 
 Resolver = Callable[..., Any]
 
@@ -65,6 +66,7 @@ class _Guarded(FieldExtension):
 
     async def resolve_async(self, next_: Any, source: Any, info: Any, **kwargs: Any) -> Any:
         check_held(self.needs, info.context.viewer)
+        refuse_unfit(kwargs)
         found = next_(source, info, **kwargs)
         return await found if inspect.isawaitable(found) else found
 
@@ -98,6 +100,7 @@ class _Answered(FieldExtension):
         context.renewed()
         try:
             check_held(self.needs, context.viewer)
+            refuse_unfit(kwargs)
             answer = await next_(source, info, **kwargs)
         except UserError as error:
             if error.code is ErrorCode.UNAUTHENTICATED:
@@ -142,6 +145,9 @@ def mutation(
 ) -> Callable[[Resolver], Any]:
     """A root field of Mutation, with the permission of the command it runs."""
 
+    if runs.needs == INSIDE:
+        raise TypeError(f"{runs.name} is run inside alone: no field may run it")
+
     def made(resolver: Resolver) -> Any:
         ROOTS.append(Root(kind="mutation", name=resolver.__name__, needs=runs.needs, command=runs.name))
         return strawberry.mutation(
@@ -177,6 +183,7 @@ def _guarded_stream(resolver: Callable[..., AsyncIterator[Any]], needs: str) -> 
     @wraps(resolver)  # Strawberry reads the arguments from what is wrapped
     async def guarded(self: Any, info: Info, **kwargs: Any) -> Any:
         check_held(needs, info.context.viewer)
+        refuse_unfit(kwargs)
         stream: Any = resolver(self, info, **kwargs)
         try:
             async for event in stream:

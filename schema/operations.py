@@ -221,6 +221,7 @@ class Setting:
     secret: bool
     mutable: bool
     restart_needed: bool
+    problem: str | None = strawberry.field(description="What is doubtful about it as it is set.")
 
     @classmethod
     def of(cls, row: Any) -> Setting:
@@ -234,15 +235,37 @@ class Setting:
             secret=row.secret,
             mutable=row.mutable,
             restart_needed=row.restart_needed,
+            problem=row.problem,
         )
+
+
+@strawberry.type(description="A part of the platform that is on, off, or degraded, and why.")
+class Feature:
+    name: str
+    state: HealthState = strawberry.field(description="UNKNOWN where it is off: nothing is measured then.")
+    reason: str | None
+
+    @classmethod
+    def of(cls, found: operations.Feature) -> Feature:
+        return cls(name=found.name, state=found.state, reason=found.reason)
 
 
 @strawberry.type(description="The profile in force (development, test, production) and its settings.")
 class Configuration:
     profile: str
     rows: strawberry.Private[list[Any]]
+    found: strawberry.Private[operations.Examiner]
 
     @strawberry.field(description="By name; `prefix` narrows it.")
     def settings(self, prefix: str | None = strawberry.UNSET) -> list[Setting]:
         beginning = prefix or ""
         return [Setting.of(row) for row in self.rows if row.key.startswith(beginning)]
+
+    @strawberry.field(description="Settings that are doubtful as they are set, by name.")
+    def problems(self) -> list[Setting]:
+        return [Setting.of(row) for row in self.rows if row.problem is not None]
+
+    @strawberry.field(description="By name.")
+    async def features(self) -> list[Feature]:
+        values = {row.key: row.value for row in self.rows}
+        return [Feature.of(each) for each in operations.features(await self.found.health(), values)]

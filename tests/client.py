@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -124,7 +125,7 @@ class Socket:
                     return
 
     async def _send(self, message: Answer) -> None:
-        await self.raw.send(orjson.dumps(message).decode())
+        await self.raw.send(json.dumps(message))
 
     async def _read(self) -> None:
         try:

@@ -11,7 +11,7 @@ from domain.sources import health
 from tests.client import Answer, Client
 from tests.factories import documents
 from tests.factories.sources import Make, password_of
-from tests.fixtures.agent import Agent
+from tests.fixtures.agent import Agent, Worker
 from tests.fixtures.clock import HouseClock
 from tests.sources_at_fault import Wire
 from tests.streams import heard, until
@@ -31,6 +31,12 @@ query ($key: String!) {
 CHANGED = """
 subscription ($id: ID, $after: Cursor) {
   dataSourceChanged(id: $id, after: $after) { event { type data } }
+}
+"""
+JOB_AND_LETTERS = """
+query ($id: ID!) {
+  node(id: $id) { ... on Job { state attempts { number } failure { code } } }
+  deadLetters { nodes { id } }
 }
 """
 
@@ -130,3 +136,48 @@ async def test_the_breaker_of_a_source_opens_after_failures_in_a_row_and_is_told
         assert payload["test"]["ok"] is False
     found = await api.data('{ dataSource(key: "shop") { circuitBreaker { state failures } } }')
     assert found["dataSource"]["circuitBreaker"]["state"] == "OPEN"
+
+
+async def test_a_discovery_at_an_open_breaker_fails_at_once_and_says_what_to_do(
+    api: Client, make: Make, agent: Agent, worker: Worker
+) -> None:
+    wire = Wire(await make.postgresql(""))
+    async with wire.open():
+        made = await make.source(wire.seen, key="shop", name="The shop")
+    for _ in range(6):
+        await api.done(documents.TEST, input={"dataSourceId": made["id"]})
+    started = await api.done(documents.DISCOVER, input={"dataSourceId": made["id"]})
+    run = await make.ended(started["discovery"]["id"])
+    failure = run["failure"]
+    assert (run["state"], failure["code"], failure["retryable"]) == ("FAILED", "CIRCUIT_OPEN", True)
+    assert "The shop" in failure["message"] and "source:shop" in failure["message"]
+    assert " is open since " in failure["message"] and " UTC" in failure["message"]
+    assert "Test its connection" in failure["hint"]
+    assert {stage["state"] for stage in run["stages"]} == {"CANCELLED"}
+    found = await api.data(JOB_AND_LETTERS, id=started["job"]["id"])
+    assert (found["node"]["state"], len(found["node"]["attempts"])) == ("FAILED", 1)
+    assert found["node"]["failure"]["code"] == "CIRCUIT_OPEN"
+    assert found["deadLetters"]["nodes"] == []
+    async with wire.open():
+        assert (await api.done(documents.TEST, input={"dataSourceId": made["id"]}))["test"]["ok"] is True
+        retried = await api.done(documents.CONTROL, input={"id": run["id"], "action": "RETRY"})
+        assert (await make.ended(retried["run"]["id"]))["state"] == "SUCCEEDED"
+
+
+async def test_credentials_are_rotated_at_an_open_breaker_since_their_test_tells_whether_it_may_close(
+    api: Client, make: Make, agent: Agent
+) -> None:
+    at = await make.postgresql("")
+    wire = Wire(at)
+    async with wire.open():
+        made = await make.source(wire.seen, key="shop")
+    for _ in range(6):
+        await api.done(documents.TEST, input={"dataSourceId": made["id"]})
+    credentials = password_of(at.username, at.password)
+    wanted = {"dataSourceId": made["id"], "credentials": credentials}
+    [refused] = (await api.run(documents.ROTATE, input=wanted))["errors"]
+    assert refused["code"] != "CIRCUIT_OPEN"
+    async with wire.open():
+        await api.done(documents.ROTATE, input=wanted)
+    found = await api.data('{ dataSource(key: "shop") { circuitBreaker { state failures } } }')
+    assert found["dataSource"]["circuitBreaker"] == {"state": "CLOSED", "failures": 0}

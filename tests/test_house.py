@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 import re
@@ -21,7 +22,7 @@ from connectors.registry import connectors
 from datawave.app.core import know_everything
 from datawave.graphql import schema, sdl
 from datawave.kit.access import Access
-from datawave.kit.commands import COMMANDS, PUBLIC, SIGNED_IN
+from datawave.kit.commands import COMMANDS, INSIDE, PUBLIC, SIGNED_IN
 from datawave.kit.database import Base
 from datawave.kit.events import KINDS, Event
 from datawave.kit.history import TWINS
@@ -114,7 +115,28 @@ def test_a_field_with_a_permission_of_its_own_is_nullable() -> None:
 
 def test_every_command_needs_something_that_exists() -> None:
     for command in COMMANDS.values():
-        assert command.needs in (PUBLIC, SIGNED_IN) or command.needs in set(Permission), command.name
+        assert command.needs in (PUBLIC, SIGNED_IN, INSIDE) or command.needs in set(Permission), command.name
+
+
+def test_what_is_run_inside_alone_is_named_by_no_resolver() -> None:
+    inside = {each.run.__name__ for each in COMMANDS.values() if each.needs == INSIDE}
+    assert {"advance", "destroy_source", "bury_job"} <= inside
+    for root in ROOTS:
+        assert root.needs != INSIDE, root
+    for file in sorted((ROOT / "resolvers").rglob("*.py")):
+        used = {_name(node) for node in ast.walk(ast.parse(file.read_text()))}
+        assert not used & inside, f"{file.name} runs {used & inside}"
+
+
+def _name(node: ast.AST) -> str | None:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
+
+
+def test_what_everybody_may_run_is_a_field_of_the_api() -> None:
+    """Else it is run inside alone, and has to say so."""
+    ours = [each for each in COMMANDS.values() if not each.run.__module__.startswith("tests")]
+    public = {each.name for each in ours if each.needs == PUBLIC}
+    assert public <= {root.command for root in ROOTS}
 
 
 def test_every_table_says_how_it_is_seen() -> None:

@@ -177,6 +177,33 @@ async def test_a_program_signs_in_with_its_credentials(api: Client) -> None:
     assert odd["errors"] == [{"code": "INVALID", "path": ["clientCredentials", "scopes", "0"]}]
 
 
+async def test_programs_are_listed_by_name_for_whoever_may_see_people(house: House, api: Client) -> None:
+    make = "mutation($n: String!) { createServiceAccount(input: {displayName: $n}) { errors { code } } }"
+    listed = """{ serviceAccounts(first: 2) {
+      totalCount pageInfo { hasNextPage } nodes { displayName grants { id } } } }"""
+    await api.done(make, n="Warehouse")
+    few = await statements(house, api, listed)
+    for name in ("Catalogue", "Billing", "Archive"):
+        await api.done(make, n=name)
+    found = (await api.data(listed))["serviceAccounts"]
+    assert [each["displayName"] for each in found["nodes"]] == ["Archive", "Billing"]
+    assert (found["totalCount"], found["pageInfo"]["hasNextPage"]) == (4, True)
+    assert await statements(house, api, listed) <= few
+    reader = await person(house, "reader@example.com")
+    assert code(await reader.ask(listed)) == "FORBIDDEN"
+
+
+async def statements(house: House, api: Client, document: str) -> int:
+    """How many a document takes; the standing duties send some too, now and then."""
+
+    async def once() -> int:
+        before = house.core.database.statements
+        await api.data(document)
+        return house.core.database.statements - before
+
+    return min([await once() for _ in range(5)])
+
+
 async def test_a_role_given_counts_at_once_and_taken_away_ends_open_streams(
     house: House, api: Client
 ) -> None:

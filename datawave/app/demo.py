@@ -25,6 +25,7 @@ async def executing(settings: Settings) -> AsyncGenerator[demo.Execute]:
         database_url=settings.database().reveal(),
         redis_url=settings.redis().reveal(),
         secret_key=settings.master_key(),
+        prefix=settings.redis_prefix,
         pool_size=2,
         name="datawave demo",
     ) as parts:

@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
-from sqlalchemy import text
 
-from datawave.app.core import Core, core, know_everything
-from datawave.kit.errors import UnavailableError
+from datawave.app.core import Core, core, know_everything, until_restored
 from datawave.settings import Settings
 from datawave.settings.reference import reference
 from datawave.settings.sources import ROOT
 
 if TYPE_CHECKING:
+    from uvicorn import Server
+
     from datawave.app.serving import Serving
     from datawave.transports.limits import Limits
 
 log = structlog.get_logger(__name__)
-PATIENCE = 60.0
+RESTORED = 3
+"""How a process ends whose database was restored under it: whoever supervises it starts it anew."""
+
 BESIDE_THE_SCHEMA = ("datawave.app.serving", "datawave.transports.serving", "uvicorn.lifespan.off")
 
 
@@ -69,6 +71,7 @@ def _core(settings: Settings, name: str):  # an async context manager of Core; i
         redis_url=settings.redis().reveal(),
         secret_key=settings.master_key(),
         former_secret_key=settings.former_secret_key,
+        prefix=settings.redis_prefix,
         pool_size=settings.database_pool,
         name=name,
     )
@@ -81,20 +84,31 @@ async def _serve(settings: Settings) -> None:
     from datawave.app.serving import api
     from datawave.transports.serving import uvicorn_options
 
-    async with _core(settings, "datawave serve") as parts:
-        await _answering(parts)
-        async with api(parts, serving(settings)) as served:
-            config = uvicorn.Config(
-                served.app,
-                host=settings.host,
-                port=settings.port,
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                **uvicorn_options(),
-            )
-            gc.freeze()
-            await uvicorn.Server(config).serve()
+    async with _core(settings, "datawave serve") as parts, api(parts, serving(settings)) as served:
+        config = uvicorn.Config(
+            served.app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            **uvicorn_options(limits(settings)),
+        )
+        gc.freeze()
+        await _until_ended(uvicorn.Server(config), parts)
+
+
+async def _until_ended(server: Server, parts: Core) -> None:
+    restored = asyncio.create_task(until_restored(parts), name="serve.restored")
+
+    def end(_: object) -> None:
+        server.should_exit = True
+
+    restored.add_done_callback(end)
+    await server.serve()
+    if restored.done():
+        raise SystemExit(RESTORED)
+    restored.cancel()
 
 
 def serving(settings: Settings) -> Serving:
@@ -106,6 +120,7 @@ def serving(settings: Settings) -> Serving:
         port=settings.port,
         web=ROOT / "web" / "dist",
         limits=limits(settings),
+        page_size=settings.limit_page_size,
         failures_per_minute=settings.limit_sign_in_per_minute,
         event_retention=timedelta(days=settings.event_retention) if settings.event_retention else None,
         extras={
@@ -135,6 +150,8 @@ def limits(settings: Settings) -> Limits:
     from datawave.transports.limits import Limits
 
     return Limits(
+        header_bytes=settings.limit_header_bytes,
+        header_seconds=settings.limit_header_seconds,
         body_bytes=settings.limit_body_bytes,
         body_seconds=settings.limit_body_seconds,
         document_bytes=settings.limit_document_bytes,
@@ -155,19 +172,6 @@ def limits(settings: Settings) -> Limits:
     )
 
 
-async def _answering(parts: Core) -> None:
-    """The database may still be starting: it is waited for, so that a start needs no order."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                async with parts.database.connection() as connection:
-                    await connection.execute(text("SELECT head FROM event_log"))
-                return
-            except UnavailableError:
-                log.info("database.awaited")
-                await asyncio.sleep(0.2)
-
-
 async def _work(settings: Settings, *, with_agent: bool) -> None:
     from workers.main import worker
 
@@ -176,7 +180,6 @@ async def _work(settings: Settings, *, with_agent: bool) -> None:
     for told in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(told, stop.set)
     async with _core(settings, "datawave worker") as parts:
-        await _answering(parts)
         parts.database.after_commit.append(_waker(parts))
         tasks = [
             asyncio.create_task(
@@ -197,7 +200,8 @@ async def _work(settings: Settings, *, with_agent: bool) -> None:
 
             tasks.append(asyncio.create_task(built_in_agent(settings, parts, stop), name="agent"))
         stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait([*tasks, stopped], return_when=asyncio.FIRST_COMPLETED)
+        restored = asyncio.create_task(until_restored(parts), name="worker.restored")
+        await asyncio.wait([*tasks, stopped, restored], return_when=asyncio.FIRST_COMPLETED)
         stop.set()
         for task in tasks:
             if task.done() and not task.cancelled() and (error := task.exception()):
@@ -206,6 +210,9 @@ async def _work(settings: Settings, *, with_agent: bool) -> None:
         for task in late:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if restored.done():
+            raise SystemExit(RESTORED)
+        restored.cancel()
 
 
 def _viewer_of(parts: Core):  # the kit's ViewerOf

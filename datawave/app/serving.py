@@ -19,6 +19,7 @@ from datawave.app import pages
 from datawave.app.core import Core
 from datawave.app.door import CookieStyle, FrontDoor
 from datawave.graphql import schema
+from datawave.kit import pages as pages_of_lists
 from datawave.kit.duties import Duties
 from datawave.kit.jobs import arq_queue
 from datawave.kit.relay import Relay
@@ -38,6 +39,7 @@ class Serving:
     port: int
     web: Path
     limits: Limits = field(default_factory=Limits)
+    page_size: int = pages_of_lists.MOST
     failures_per_minute: int = 10
     extras: dict[str, Any] = field(default_factory=dict[str, Any])
     duties: bool = True
@@ -80,9 +82,9 @@ async def api(core: Core, serving: Serving) -> AsyncGenerator[Served]:
     if serving.duties:
         duties.start()
     try:
-        yield Served(
-            app=_application(serving, gate, platform, relaying), gate=gate, relay=relay, platform=platform
-        )
+        with pages_of_lists.bounded(serving.page_size):
+            app = _application(serving, gate, platform, relaying)
+            yield Served(app=app, gate=gate, relay=relay, platform=platform)
     finally:
         relaying.cancel()
         await asyncio.gather(relaying, return_exceptions=True)

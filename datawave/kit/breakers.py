@@ -8,7 +8,7 @@ open: one call is let through; its outcome closes the breaker or opens it again 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -63,13 +63,27 @@ def admit(breaker: tables.CircuitBreaker, now: datetime) -> list[Event]:
         wait = max(1, round((breaker.next_try_at - now).total_seconds()))
         raise UnavailableError(
             ErrorCode.CIRCUIT_OPEN,
-            f"{breaker.name} has failed {breaker.failures} times in a row; it is tried again in {wait} s.",
+            f"The circuit breaker “{breaker.name}” {_why(breaker)}; calls go through again in {wait} s,"
+            f" at {_clock(breaker.next_try_at)}.",
             retry_after_seconds=wait,
             breaker_id=breaker.id,
         )
     before, breaker.state = breaker.state, BreakerState.HALF_OPEN
     breaker.next_try_at = now + FIRST_PAUSE
     return _changed(breaker, before)
+
+
+def _why(breaker: tables.CircuitBreaker) -> str:
+    if breaker.state is BreakerState.HALF_OPEN:
+        return "has just let one call through to see whether there is an answer again"
+    since = f" since {_clock(breaker.opened_at)}" if breaker.opened_at else ""
+    code = (breaker.last_failure or {}).get("code")
+    last = f", the last {code}" if code else ""
+    return f"is open{since} ({breaker.failures} failures in a row{last})"
+
+
+def _clock(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def succeeded(breaker: tables.CircuitBreaker) -> list[Event]:

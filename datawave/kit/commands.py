@@ -30,6 +30,7 @@ from datawave.kit.ids import new_id
 from datawave.kit.record import RESULTS, Shown, key_of, packed, place_of, plain, result, revealed, unpacked
 from datawave.kit.transaction import (
     COMMANDS,
+    INSIDE,
     PUBLIC,
     SIGNED_IN,
     Command,
@@ -302,7 +303,7 @@ class Commands:
 
 
 def _permission(what: Command[..., Any]) -> str | None:
-    return None if what.needs in (SIGNED_IN, PUBLIC) else what.needs
+    return None if what.needs in (SIGNED_IN, PUBLIC, INSIDE) else what.needs
 
 
 def _checked_key(key: str | None) -> str | None:
@@ -315,6 +316,7 @@ def _checked_key(key: str | None) -> str | None:
 
 __all__ = [
     "COMMANDS",
+    "INSIDE",
     "PUBLIC",
     "RESULTS",
     "SIGNED_IN",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,6 +20,26 @@ from datawave.kit.errors import ErrorCode, InputError, invalid
 T = TypeVar("T")
 MOST = 500
 DEFAULT = 50
+
+
+@dataclass
+class _Bound:
+    """The largest page that this process gives."""
+
+    most: int = MOST
+
+
+_bound = _Bound()
+
+
+@contextmanager
+def bounded(most: int) -> Generator[None]:
+    """Within this a page has at most so many rows; the program sets it once, for as long as it serves."""
+    before, _bound.most = _bound.most, most
+    try:
+        yield
+    finally:
+        _bound.most = before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +62,9 @@ class Asked:
     def checked(self) -> Asked:
         for name in ("first", "last"):
             value = getattr(self, name)
-            if value is not None and not 0 < value <= MOST:
-                raise invalid(f"{name} is between 1 and {MOST}.", path=[name], expected=f"1 to {MOST}")
+            if value is not None and not 0 < value <= _bound.most:
+                said = f"{_bound.most:,}"
+                raise invalid(f"{name} is between 1 and {said}.", path=[name], expected=f"1 to {said}")
         if self.first is not None and self.last is not None:
             raise invalid("Give first or last, not both.", path=["last"])
         return self

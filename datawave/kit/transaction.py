@@ -36,6 +36,9 @@ Progress = tuple[tuple[str, ...], str, dict[str, Any]]
 
 SIGNED_IN = "@signedIn"
 PUBLIC = "@public"
+INSIDE = "@inside"
+"""Run by jobs and standing duties alone, with whatever rights they have: no field of the API may run such a
+command."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,8 @@ COMMANDS: dict[str, Command[..., Any]] = {}
 
 
 def command(*, needs: str, recorded: bool = True) -> Callable[[Callable[..., Awaitable[R]]], Command[..., R]]:
-    """`needs` is a permission, SIGNED_IN or PUBLIC. `recorded=False`: it leaves no command and no audit
-    entry."""
+    """`needs` is a permission, SIGNED_IN, PUBLIC or INSIDE. `recorded=False`: it leaves no command and no
+    audit entry."""
 
     def made(run: Callable[..., Awaitable[R]]) -> Command[..., R]:
         name = run.__name__
@@ -73,7 +76,7 @@ def command(*, needs: str, recorded: bool = True) -> Callable[[Callable[..., Awa
 
 def check_held(needs: str, viewer: Viewer) -> None:
     """The first refusal, before any input is looked at."""
-    if needs == PUBLIC:
+    if needs in (PUBLIC, INSIDE):
         return
     if not viewer.signed_in:
         raise unauthenticated()
@@ -145,7 +148,7 @@ class Tx:
     ) -> Row:
         permission = str(needs or self.command.needs)
         seen = visible(row, self.viewer)
-        if permission == PUBLIC:
+        if permission in (PUBLIC, INSIDE):
             may = literal(True)
         else:
             may = seen if permission == SIGNED_IN else allowed(permission, row, self.viewer)

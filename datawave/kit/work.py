@@ -16,7 +16,7 @@ from sqlalchemy import text, update
 
 from datawave.kit import tables
 from datawave.kit.access import NOBODY, SYSTEM, Viewer
-from datawave.kit.commands import PUBLIC, Commands, Tx, command
+from datawave.kit.commands import INSIDE, Commands, Tx, command
 from datawave.kit.database import Database, encoded
 from datawave.kit.errors import UnavailableError, UserError
 from datawave.kit.handling import (
@@ -258,7 +258,7 @@ def failure_of(error: Exception) -> dict[str, Any]:
 SILENT_NOW = "state = 'RUNNING' AND heartbeat_at < datawave_now() - make_interval(secs => :silent)"
 
 
-@command(needs=PUBLIC, recorded=False)
+@command(needs=INSIDE, recorded=False)
 async def bury_job(
     tx: Tx,
     *,

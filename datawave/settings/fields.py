@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -70,6 +71,10 @@ def setting(
 class Limits(BaseSettings):
     """How much one request, socket or person may ask for."""
 
+    limit_header_bytes: Annotated[int, Field(ge=1_024)] = setting(
+        16_384, "Longest request line with header lines, in bytes."
+    )
+    limit_header_seconds: Seconds = setting(10.0, "Time in which the header lines must arrive.")
     limit_body_bytes: Amount = setting(2_000_000, "Largest request body in bytes, after inflation.")
     limit_document_bytes: Amount = setting(100_000, "Longest GraphQL document in bytes.")
     limit_document_tokens: Amount = setting(5_000, "Most tokens in a GraphQL document.")
@@ -80,6 +85,9 @@ class Limits(BaseSettings):
     limit_fragment_spreads: Amount = setting(200, "Most fragment spreads in a document.")
     limit_variables_bytes: Amount = setting(1_000_000, "Largest variables of a request, in bytes of JSON.")
     limit_json_depth: Amount = setting(64, "Deepest nesting of JSON that is read.")
+    limit_page_size: Annotated[int, Field(ge=50, le=10_000)] = setting(
+        500, "Most things in one page of a list: the largest `first` and `last`."
+    )
     limit_errors: Amount = setting(20, "Most errors in one answer.")
     limit_body_seconds: Seconds = setting(30.0, "Time in which the body must arrive.")
     limit_socket_init_seconds: Seconds = setting(5.0, "Time in which a WebSocket must introduce itself.")
@@ -129,6 +137,11 @@ class Settings(Limits):
     )
     redis_url: SecretText | None = setting(
         None, "Valkey or Redis (redis://:password@host:port/0); without it the embedded one."
+    )
+    redis_prefix: str | None = setting(
+        None,
+        "What this installation's keys and channels in Valkey begin with; without it `dw:` and an id that the"
+        " database holds, so that installations may share a Valkey.",
     )
     allow_embedded: bool = setting(
         False, "Lets production run on the embedded PostgreSQL and Valkey, on one machine."
@@ -209,6 +222,13 @@ class Settings(Limits):
     @classmethod
     def _is_redis(cls, value: Secret | None) -> Secret | None:
         return _of_scheme(value, "redis", "rediss", "unix")
+
+    @field_validator("redis_prefix")
+    @classmethod
+    def _is_prefix(cls, value: str | None) -> str | None:
+        if value is not None and re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", value) is None:
+            raise ValueError("must be 1 to 64 letters, digits, or one of _ . : -")
+        return value
 
     @field_validator("public_url", "url")
     @classmethod

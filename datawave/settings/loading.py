@@ -54,8 +54,13 @@ def dangers(settings: Settings) -> list[str]:
     """What production does not start with."""
     if settings.profile is not Profile.PRODUCTION:
         return []
+    return [f"{variable(name)}: {reason}, in production." for name, reason in refused_by_production(settings)]
+
+
+def refused_by_production(settings: Settings) -> list[tuple[str, str]]:
+    """The settings that production would not start with, and what each must be."""
     return [
-        f"{variable(name)}: {reason}, in production."
+        (name, reason)
         for name, wrong, reason in (
             ("secret_key", settings.secret_key is None, "must be set"),
             ("public_url", not _is_https(settings.public_url), "must be set and begin with https://"),

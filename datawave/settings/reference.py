@@ -10,6 +10,7 @@ from typing import Any, cast, get_args
 from pydantic.fields import FieldInfo
 
 from datawave.kit.secrets import Secret
+from datawave.settings.doubts import doubts
 from datawave.settings.fields import Settings, SettingSource, variable
 from datawave.settings.sources import ROOT
 
@@ -28,14 +29,19 @@ class SettingRow:
     mutable: bool
     restart_needed: bool
     is_set: bool
+    problem: str | None
 
 
 def reference(settings: Settings | None = None) -> list[SettingRow]:
     """Every setting; without settings as the manual shows them, each at its default."""
-    return [_row(name, field, settings) for name, field in sorted(Settings.model_fields.items())]
+    problems = {} if settings is None else doubts(settings)
+    return [
+        _row(name, field, settings, problems.get(name))
+        for name, field in sorted(Settings.model_fields.items())
+    ]
 
 
-def _row(name: str, field: FieldInfo, settings: Settings | None) -> SettingRow:
+def _row(name: str, field: FieldInfo, settings: Settings | None, problem: str | None) -> SettingRow:
     secret = _is_secret(field)
     default = _plain(field.default)
     value = default if settings is None else _plain(getattr(settings, name))
@@ -51,6 +57,7 @@ def _row(name: str, field: FieldInfo, settings: Settings | None) -> SettingRow:
         mutable=mutable,
         restart_needed=not mutable,
         is_set=settings is not None and getattr(settings, name) is not None,
+        problem=problem,
     )
 
 

@@ -16,6 +16,9 @@ INVALID = "INVALID"
 class Limits:
     """The bounds of every transport; sizes in bytes, times in seconds."""
 
+    header_bytes: int = 16_384
+    "The request line and the header lines."
+    header_seconds: float = 10.0
     body_bytes: int = 2_000_000
     body_seconds: float = 30.0
     document_bytes: int = 100_000

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, cast
 
 from datawave.transports.bodies import HttpRefused, asked_of
 from datawave.transports.door import Asked, Refused
-from datawave.transports.json import decoded, encoded
+from datawave.transports.json import decoded, encoded, half_character
 from datawave.transports.limits import INVALID, Limits
 
 SUBPROTOCOL = "graphql-transport-ws"
@@ -48,6 +49,9 @@ class Said:
 
     type: str
     message: dict[str, Any]
+    half: str | None = None
+    """Where half of a character stands, which no JSON of ours has: what was said is known, and cannot be
+    done."""
 
     @property
     def payload(self) -> dict[str, Any]:
@@ -69,22 +73,30 @@ def read(text: str | None, limits: Limits) -> Said:
         raise Closed(Code.BAD_REQUEST, "Messages are JSON in text frames.")
     if len(text) > limits.frame_bytes:
         raise Closed(Code.BAD_REQUEST, f"A message is larger than {limits.frame_bytes:,} bytes.")
+    half = None
     try:
         message = decoded(text)
     except ValueError:
-        raise Closed(Code.BAD_REQUEST, "A message is not JSON.") from None
+        if (half := half_character(text)) is None:
+            raise Closed(Code.BAD_REQUEST, "A message is not JSON.") from None
+        message = json.loads(text)
     if not isinstance(message, dict):
         raise Closed(Code.BAD_REQUEST, "A message must be a JSON object.")
     members = cast("dict[str, Any]", message)
     kind = members.get("type")
     if not isinstance(kind, str):
         raise Closed(Code.BAD_REQUEST, "A message has no `type`.")
-    return Said(kind, members)
+    if half is not None and kind != "subscribe":
+        raise Closed(Code.BAD_REQUEST, f"At {half} stands half of a character.")
+    return Said(kind, members, half)
 
 
 def subscription_of(said: Said, limits: Limits) -> Asked:
     """The operation asked for: a wrong shape breaks the protocol (4400), a broken bound only it."""
     payload = said.payload
+    if said.half is not None:
+        place = said.half.removeprefix("payload.")
+        raise Refused(INVALID, f"At {place} stands half of a character (a lone surrogate).")
     for name, kind in (("operationName", str), ("variables", dict), ("extensions", dict)):
         if payload.get(name) is not None and not isinstance(payload[name], kind):
             raise Closed(Code.BAD_REQUEST, f"`payload.{name}` is not what it has to be.")

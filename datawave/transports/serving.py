@@ -18,8 +18,6 @@ from websockets.protocol import State
 from datawave.transports.limits import Limits
 
 WIRE = "datawave.wire"
-HEADER_BYTES = 16_384
-HEADER_SECONDS = 10.0
 SHUTDOWN_SECONDS = 5
 
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -55,10 +53,12 @@ def socket_wire_of(scope: Scope) -> SocketWire | None:
 
 def uvicorn_options(limits: Limits | None = None) -> dict[str, Any]:
     """Keyword arguments for `uvicorn.Config`; the limits are those given to `routes`."""
+    bounds = limits or Limits()
+    head = {"header_bytes": bounds.header_bytes, "header_seconds": bounds.header_seconds}
     return {
-        "http": HttpProtocol,
+        "http": type("HttpProtocol", (HttpProtocol,), head),  # uvicorn makes its protocols without arguments
         "ws": SocketProtocol,
-        "ws_max_size": (limits or Limits()).frame_bytes,
+        "ws_max_size": bounds.frame_bytes,
         "ws_per_message_deflate": False,
         "timeout_graceful_shutdown": SHUTDOWN_SECONDS,
         "server_header": False,
@@ -68,6 +68,8 @@ def uvicorn_options(limits: Limits | None = None) -> dict[str, Any]:
 class HttpProtocol(HttpToolsProtocol):
     """HTTP/1.1 whose header block is bounded in bytes and time."""
 
+    header_bytes = Limits.header_bytes
+    header_seconds = Limits.header_seconds
     on_leaving: Callable[[], None] | None = None
     _deadline: asyncio.TimerHandle | None = None
     _in_head = True
@@ -93,12 +95,13 @@ class HttpProtocol(HttpToolsProtocol):
         if self._in_head and self._deadline is not None:
             # The parser gathers a header line whole before it tells of it: count what went in.
             self._head += len(data)
-            if self._head > HEADER_BYTES:
+            if self._head > self.header_bytes:
                 self._refuse_head()
 
     def on_headers_complete(self) -> None:
         self._head_is_here()
-        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEADER_BYTES:
+        lines = sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if len(self.url) + lines > self.header_bytes:
             self._oversized = True
             raise ValueError("the header block is too large")
         super().on_headers_complete()
@@ -117,7 +120,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _await_head(self) -> None:
         self._head_is_here()
         self._in_head, self._head = True, 0
-        self._deadline = self.loop.call_later(HEADER_SECONDS, self.transport.close)
+        self._deadline = self.loop.call_later(self.header_seconds, self.transport.close)
 
     def _head_is_here(self) -> None:
         self._in_head = False

@@ -6,6 +6,7 @@ from domain.agents.consumers import Consumer, consumer_of, consumes
 from domain.agents.events import (
     AgentEnrolled,
     AgentStateChanged,
+    CertificatesRevoked,
     SourceAssigned,
     TaskCancelled,
     TaskClaimed,
@@ -34,6 +35,7 @@ __all__ = [
     "AgentStateChanged",
     "Batch",
     "Bundle",
+    "CertificatesRevoked",
     "Certified",
     "Consumer",
     "Lease",

@@ -20,6 +20,16 @@ class AgentEnrolled(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CertificatesRevoked(Event):
+    """Certificates of an agent are good for nothing any more: whoever came in with one is out at once."""
+
+    topics = ("access", "agent:{actor_id}", "agents")
+    subject = ("agent", "actor_id")
+    actor_id: UUID
+    fingerprints: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class AgentStateChanged(Event):
     """An agent came, went silent, drains, or was shut out."""
 

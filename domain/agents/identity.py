@@ -13,7 +13,7 @@ from auth.certificates import certify
 from auth.permissions import Permission
 from datawave.kit.commands import Tx, command, result
 from datawave.kit.errors import ConflictError, ErrorCode, InputError, forbidden, invalid, not_found
-from domain.agents.events import AgentEnrolled, SourceAssigned
+from domain.agents.events import AgentEnrolled, CertificatesRevoked, SourceAssigned
 from domain.agents.offering import HELD, offer_again, offered
 from models.agents import (
     AgentCapability,
@@ -162,11 +162,14 @@ async def _grant_role(tx: Tx, agent_id: UUID) -> None:
 
 
 async def _revoke_others(tx: Tx, agent_id: UUID, kept: Certificate) -> None:
-    await tx.session.execute(
+    revoked = await tx.session.scalars(
         update(Certificate)
         .where(Certificate.actor_id == agent_id, Certificate.id != kept.id, Certificate.revoked_at.is_(None))
         .values(revoked_at=tx.now)
+        .returning(Certificate.fingerprint)
     )
+    if fingerprints := list(revoked):
+        tx.emit(CertificatesRevoked(actor_id=agent_id, fingerprints=fingerprints))
 
 
 async def _adopt_sources(tx: Tx, agent: EdgeAgent) -> None:

@@ -171,14 +171,14 @@ def _tell(
         )
 
 
-THESE = (
-    f"source_id = :source AND kind IN ({', '.join(f"'{k}'" for k in AssetKind if k is not AssetKind.COLUMN)})"
-)
+_KINDS = ", ".join(f"'{kind}'" for kind in AssetKind if kind is not AssetKind.COLUMN)
+THESE = f"source_id = :source AND kind IN ({_KINDS})"
 """Kinds named one by one, so that the index on source and kind passes over the columns."""
 
 THINGS = text(f"SELECT id, parent_id, name, kind, digest, state FROM asset WHERE {THESE}")
 MARK = text(
-    "SELECT count(*) AS things, sum(hashtextextended(concat_ws('.', id, parent_id, name, state, digest), 0)) AS sum"
+    "SELECT count(*) AS things,"
+    " sum(hashtextextended(concat_ws('.', id, parent_id, name, state, digest), 0)) AS sum"
     f" FROM asset WHERE {THESE}"
 )
 HERE = ("ACTIVE", "DEPRECATED")

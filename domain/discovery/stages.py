@@ -10,7 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from datawave.kit import breakers
-from datawave.kit.commands import PUBLIC, Tx, command
+from datawave.kit.commands import INSIDE, Tx, command
+from datawave.kit.errors import UnavailableError
 from datawave.kit.jobs import Job
 from datawave.kit.work import on_death
 from domain import agents
@@ -36,7 +37,7 @@ from models.sources import DataSource
 AGENT_WAIT = timedelta(seconds=60)
 
 
-@command(needs=PUBLIC, recorded=False)
+@command(needs=INSIDE, recorded=False)
 async def advance(tx: Tx, *, run_id: UUID, job_id: UUID) -> bool:
     """Does what is next; True while an agent has to do something first (the job then rests)."""
     run = await locked(tx, run_id)
@@ -48,8 +49,7 @@ async def advance(tx: Tx, *, run_id: UUID, job_id: UUID) -> bool:
     discover, sample = await stage_of(tx, run, "discover"), await stage_of(tx, run, "sample")
     assert discover is not None
     if discover.state is not RunState.SUCCEEDED:
-        await _offer_discover(tx, run, source, discover.id, job_id)
-        return True
+        return await _offer_discover(tx, run, source, discover.id, job_id)
     validate = await stage_of(tx, run, "validate")
     if validate is not None and validate.state is not RunState.SUCCEEDED:
         await _validate(tx, run, source)
@@ -65,10 +65,15 @@ async def advance(tx: Tx, *, run_id: UUID, job_id: UUID) -> bool:
     return False
 
 
-async def _offer_discover(tx: Tx, run: Run, source: DataSource, stage_id: UUID, job_id: UUID) -> None:
-    """The breaker of the source stands before the agent is asked."""
+async def _offer_discover(tx: Tx, run: Run, source: DataSource, stage_id: UUID, job_id: UUID) -> bool:
+    """The breaker of the source stands before the agent is asked; while it is open the run fails at once."""
     breaker = await breakers.of(tx.session, breaker_name(source), subject=("source", source.id))
-    for event in breakers.admit(breaker, tx.now):
+    try:
+        admitted = breakers.admit(breaker, tx.now)
+    except UnavailableError as refused:
+        await _end_at_breaker(tx, source, job_id, refused)
+        return False
+    for event in admitted:
         tx.emit(event)
     mark = await ingest.mark(tx.session, source.id)
     more = {
@@ -78,6 +83,7 @@ async def _offer_discover(tx: Tx, run: Run, source: DataSource, stage_id: UUID, 
         "knownStamp": await _stamp_of(tx, source, mark),
     }
     await _offer(tx, run, source, kind=AgentCapability.DISCOVER, stage_id=stage_id, job_id=job_id, more=more)
+    return True
 
 
 async def _stamp_of(tx: Tx, source: DataSource, mark: str | None) -> str | None:
@@ -105,6 +111,21 @@ async def _stamp_of(tx: Tx, source: DataSource, mark: str | None) -> str | None:
         return None
     stamp, left, summary = found
     return stamp if left == mark and not summary.get("errors") else None
+
+
+async def _end_at_breaker(tx: Tx, source: DataSource, job_id: UUID, refused: UnavailableError) -> None:
+    """That the source does not answer is known: no try more would change it, and a letter would tell nothing
+    new."""
+    failure = {
+        "code": refused.code.value,
+        "message": f"“{source.name}” is not read now. {refused.message}",
+        "hint": "Test its connection: the first test that succeeds closes the breaker. Then retry this"
+        " discovery.",
+        "retryable": True,
+        "at": tx.now.isoformat(),
+    }
+    await agents.job_waits(tx, job_id)
+    await agents.fail_job(tx, job_id, failure, letter=False)
 
 
 async def _offer_sample(tx: Tx, run: Run, source: DataSource, stage_id: UUID, job_id: UUID) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from datawave.kit.commands import PUBLIC, Tx, command
+from datawave.kit.commands import INSIDE, Tx, command
 from domain.catalog import writing
 from domain.lineage.views import tell
 from models.sources import DataSource
@@ -54,7 +54,7 @@ DELETE FROM view_reading v USING asset a WHERE v.asset_id = a.id AND a.source_id
     AND (a.state NOT IN ('ACTIVE', 'DEPRECATED') OR a.definition IS NULL OR a.id = ANY($2::uuid[]))"""
 
 
-@command(needs=PUBLIC, recorded=False)
+@command(needs=INSIDE, recorded=False)
 async def relate(tx: Tx, *, source_id: UUID) -> int:
     """Brings the edges of a source's keys up to date and drops those of what is gone; answers with how
     many changed."""

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from datawave.kit.commands import PUBLIC, Tx, command
+from datawave.kit.commands import INSIDE, Tx, command
 from datawave.kit.database import Db
 from domain.catalog import writing
 from domain.lineage.jobs import LineageChanged
@@ -195,7 +195,7 @@ ON CONFLICT (asset_id) DO UPDATE SET digest = excluded.digest, unplaced = exclud
     problem = excluded.problem, read_at = excluded.read_at"""
 
 
-@command(needs=PUBLIC, recorded=False)
+@command(needs=INSIDE, recorded=False)
 async def write_views(tx: Tx, *, source_id: UUID, readings: Sequence[Mapping[str, Any]]) -> int:
     """The edges of some views in place of those they had; answers with how many are new or other than
     before."""

@@ -1,5 +1,6 @@
 """The platform's own affairs: jobs, dead letters, health, the vault's keys."""
 
+from domain.operations.features import Feature, features
 from domain.operations.health import Component, Examiner, Health
 from domain.operations.jobs import (
     DeadLettersResolved,
@@ -22,12 +23,14 @@ __all__ = [
     "Component",
     "DeadLettersResolved",
     "Examiner",
+    "Feature",
     "Health",
     "JobCancelled",
     "Resolved",
     "RotateVaultKey",
     "VaultKeyRotated",
     "cancel_job",
+    "features",
     "forget_former_keys",
     "on_cancel",
     "on_revival",

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from datawave.kit.access import SYSTEM
-from datawave.kit.commands import PUBLIC, Tx, command
+from datawave.kit.commands import INSIDE, Tx, command
 from datawave.kit.duties import Duty, duty
 from domain.catalog import archive
 from domain.sources.events import SourceDestroyed
@@ -30,7 +30,7 @@ async def destroy_due(standing: Duty) -> None:
         await standing.commands.run(destroy_source, SYSTEM, {"source_id": source_id})
 
 
-@command(needs=PUBLIC)
+@command(needs=INSIDE)
 async def destroy_source(tx: Tx, *, source_id: UUID) -> None:
     """The secrets go, and the catalog where it was not to be kept; undo answers NOT_REVERSIBLE from here
     on."""

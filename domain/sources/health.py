@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 
 from connectors.entries import Entry, Snapshot
 from datawave.kit.access import SYSTEM
-from datawave.kit.commands import PUBLIC, Tx, command
+from datawave.kit.commands import INSIDE, Tx, command
 from datawave.kit.duties import Duty, duty
 from domain import agents
 from domain.agents.presence import in_grace
@@ -174,7 +174,7 @@ async def notice_unwatched(standing: Duty) -> None:
         await standing.commands.run(report_unwatched, SYSTEM, {"source_id": source_id})
 
 
-@command(needs=PUBLIC, recorded=False)
+@command(needs=INSIDE, recorded=False)
 async def report_unwatched(tx: Tx, *, source_id: Any) -> None:
     source = await tx.session.get(DataSource, source_id, with_for_update=True)
     if source is not None and source.state is not SourceState.DECOMMISSIONED:

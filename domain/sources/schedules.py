@@ -12,7 +12,7 @@ from cronsim import CronSim, CronSimError
 from sqlalchemy import select
 
 from datawave.kit.access import SYSTEM
-from datawave.kit.commands import PUBLIC, Tx, command
+from datawave.kit.commands import INSIDE, Tx, command
 from datawave.kit.duties import Duty, duty
 from datawave.kit.errors import ErrorCode, InputError
 from domain.discovery.runs import begin, open_run
@@ -75,7 +75,7 @@ async def start_due(standing: Duty) -> None:
         await standing.commands.run(start_scheduled, SYSTEM, {"source_id": source_id})
 
 
-@command(needs=PUBLIC, recorded=False)
+@command(needs=INSIDE, recorded=False)
 async def start_scheduled(tx: Tx, *, source_id: Any) -> None:
     """Once for each due time: the row is locked, and moves on in the same transaction."""
     row = await tx.session.scalar(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from datawave.app.built_in import certifier
 from datawave.kit.access import SYSTEM
@@ -60,6 +63,14 @@ async def desk(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     for kind in AgentCapability:
         monkeypatch.setitem(CONSUMERS, kind, Recorder())
     keys = Keys.make(tmp_path / "agent")
+    await certified(house, keys)
+    client = Client(house.url, keys.token())
+    yield Desk(house, client, keys)
+    await client.close()
+
+
+async def certified(house: House, keys: Keys) -> None:
+    """The agent `local` has this key from now on."""
     every = tuple(kind.value for kind in AgentCapability)
     issued = await certifier(house.core)(
         CertificateWanted(
@@ -73,9 +84,6 @@ async def desk(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     keys.keep_certificate(
         agent_id=issued.agent_id, certificate=issued.certificate, authority=issued.authority
     )
-    client = Client(house.url, keys.token())
-    yield Desk(house, client, keys)
-    await client.close()
 
 
 async def test_a_task_goes_its_way_over_the_api(desk: Desk) -> None:
@@ -223,6 +231,56 @@ async def test_the_stream_tells_of_offers_and_cancellations(desk: Desk) -> None:
         await desk.house.core.commands.run(call_off, SYSTEM, arguments)
         told = (await anext(events))["data"]["agentAssigned"]
         assert told == {"cancelledTaskId": offered, "task": None}
+
+
+ASSIGNED = "subscription ($after: Cursor) { agentAssigned(after: $after) { task { id } } }"
+
+
+@asynccontextmanager
+async def listening(desk: Desk) -> AsyncGenerator[AsyncIterator[str]]:
+    """The lines of the agent's stream over SSE, once its first event has come."""
+    start = await standing(desk.house.core.database)
+    await desk.offer()
+    variables = {"after": log_cursor(start.epoch, start.head)}
+    asked = desk.client.http.stream(
+        "POST",
+        "/graphql",
+        json={"query": ASSIGNED, "variables": variables},
+        headers={**desk.client.headers, "accept": "text/event-stream"},
+    )
+    async with asked as response, asyncio.timeout(20):
+        lines = response.aiter_lines()
+        while "agentAssigned" not in await anext(lines):
+            pass
+        yield lines
+
+
+async def test_a_revoked_certificate_ends_the_streams_that_it_opened(desk: Desk, tmp_path: Path) -> None:
+    async with listening(desk) as lines:
+        again = Keys.make(tmp_path / "again")
+        await certified(desk.house, again)  # a lost key: the former certificate is revoked
+        assert "UNAUTHENTICATED" in "".join([line async for line in lines])
+    refused = await desk.client.ask("{ agentBundle { version } }")
+    assert refused["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    fresh = desk.client.as_(again.token())
+    assert (await fresh.data("{ agentBundle { version } }"))["agentBundle"]["version"]
+    await fresh.close()
+
+
+async def test_a_revocation_that_was_not_heard_is_found(desk: Desk) -> None:
+    async with listening(desk) as lines:
+        async with desk.house.core.database.connection() as connection:
+            await connection.execute(text("UPDATE certificate SET revoked_at = datawave_now()"))
+        desk.house.served.gate.heard({})  # a message that cannot be read says that one was missed
+        assert "UNAUTHENTICATED" in "".join([line async for line in lines])
+
+
+async def test_an_agent_that_is_shut_out_is_out_at_once(desk: Desk) -> None:
+    async with listening(desk) as lines:
+        async with desk.house.core.database.connection() as connection:
+            await connection.execute(text("UPDATE edge_agent SET state = 'REVOKED'"))
+        desk.house.served.gate.heard({})
+        assert "UNAUTHENTICATED" in "".join([line async for line in lines])
 
 
 async def test_people_follow_an_agent(desk: Desk, api: Client) -> None:

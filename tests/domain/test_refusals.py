@@ -5,17 +5,20 @@ from __future__ import annotations
 import pytest
 
 from datawave.app.core import know_everything
-from datawave.kit.access import NOBODY, Rights, Scope, Viewer
-from datawave.kit.commands import COMMANDS, PUBLIC, SIGNED_IN
+from datawave.kit.access import NOBODY, SYSTEM, Rights, Scope, Viewer
+from datawave.kit.commands import COMMANDS, INSIDE, PUBLIC, SIGNED_IN
 from datawave.kit.errors import AccessError, ErrorCode
 from datawave.kit.ids import new_id
 from datawave.kit.tables import AuditEntry, Outcome
+from schema.context import Context
+from schema.fields import mutation
 from tests.domain.conftest import Platform
+from tests.fixtures.api import House
 
 know_everything()
 DECLARED = sorted(name for name, each in COMMANDS.items() if each.run.__module__.startswith("domain."))
-GUARDED = [name for name in DECLARED if COMMANDS[name].needs not in (PUBLIC, SIGNED_IN)]
-NOT_OPEN = [name for name in DECLARED if COMMANDS[name].needs != PUBLIC]
+GUARDED = [name for name in DECLARED if COMMANDS[name].needs not in (PUBLIC, SIGNED_IN, INSIDE)]
+NOT_OPEN = [name for name in DECLARED if COMMANDS[name].needs not in (PUBLIC, INSIDE)]
 
 
 def with_all_but(permission: str) -> Viewer:
@@ -41,3 +44,11 @@ async def test_without_signing_in_every_command_is_unauthenticated(platform: Pla
         with pytest.raises(AccessError) as refused:
             await platform.commands.run(COMMANDS[name], NOBODY, {})
         assert refused.value.code is ErrorCode.UNAUTHENTICATED, name
+
+
+async def test_what_is_run_inside_alone_is_refused_to_resolvers(house: House) -> None:
+    inside = COMMANDS["destroy_source"]
+    with pytest.raises(TypeError, match="no resolver"):
+        await Context(platform=house.served.platform, viewer=SYSTEM).run(inside, source_id=new_id())
+    with pytest.raises(TypeError, match="no field"):
+        mutation(runs=inside, description="Never.")

@@ -24,7 +24,7 @@ from connectors.entries import (
     encoded,
 )
 from datawave.kit.access import SYSTEM
-from datawave.kit.commands import PUBLIC, Commands, Tx, command
+from datawave.kit.commands import INSIDE, Commands, Tx, command
 from datawave.kit.database import Database
 from datawave.kit.ids import new_id
 from datawave.kit.secrets import Secret
@@ -38,7 +38,7 @@ from models.workspaces import Workspace
 Work = Callable[[Tx, DataSource, Run], Awaitable[Any]]
 
 
-@command(needs=PUBLIC, recorded=False)
+@command(needs=INSIDE, recorded=False)
 async def in_a_transaction(tx: Tx, *, work: Callable[[Tx], Awaitable[Any]]) -> None:
     """What discovery's commands do around these functions."""
     await work(tx)

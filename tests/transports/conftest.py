@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,7 +20,6 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from datawave.transports import Limits, routes, uvicorn_options
-from datawave.transports.serving import HttpProtocol
 from tests.transports.world import TestDoor, World, schema
 
 PATIENCE = 10.0
@@ -33,7 +33,7 @@ class Gql:
     socket: ClientConnection
 
     async def send(self, **message: Any) -> None:
-        await self.socket.send(orjson.dumps(message).decode())
+        await self.socket.send(json.dumps(message))
 
     async def subscribe(self, id: str, query: str, **more: Any) -> None:
         await self.send(type="subscribe", id=id, payload={"query": query, **more})
@@ -142,11 +142,12 @@ async def served_app(world: World, limits: Limits, **more: Any) -> AsyncGenerato
     door = TestDoor(world)
     settings: dict[str, Any] = {"now": lambda: world.now, **more}
     app = Starlette(routes=routes(schema, door, limits=limits, cookie_names=[COOKIE], **settings))
-    config = uvicorn.Config(app, lifespan="off", log_config=None, **uvicorn_options())
+    config = uvicorn.Config(app, lifespan="off", log_config=None, **uvicorn_options(limits))
     config.load()
+    kind: Any = config.http_protocol_class
     state = ServerState()
     server = await asyncio.get_running_loop().create_server(
-        lambda: HttpProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+        lambda: kind(config=config, server_state=state, app_state={}), "127.0.0.1", 0
     )
     async with AsyncExitStack() as stack:
         stack.callback(server.close)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -164,6 +166,21 @@ async def test_a_recursive_input_is_coerced_within_the_bounds(served: Served) ->
 async def test_limits_are_arguments(serve: Serve) -> None:
     served = await serve(depth=3)
     assert "deeper than 3" in (await served.post(nested(4))).text
+
+
+async def test_header_lines_are_bounded_in_bytes(serve: Serve) -> None:
+    served = await serve(header_bytes=2_000)
+    fine = await served.post("{ hello }", headers={"x-long": "x" * 1_000})
+    large = await served.post("{ hello }", headers={"x-long": "x" * 2_000})
+    assert (fine.status_code, large.status_code) == (200, 431)
+
+
+async def test_header_lines_are_bounded_in_time(serve: Serve) -> None:
+    reader, writer = await (await serve(header_seconds=0.01)).plain()
+    writer.write(b"POST /graphql HTTP/1.1\r\nhost: ")
+    async with asyncio.timeout(10):
+        with contextlib.suppress(ConnectionResetError):  # the bytes it sent may be unread yet
+            assert await reader.read() == b""
 
 
 def test_documents_are_parsed_once() -> None:

@@ -332,3 +332,20 @@ async def test_a_change_is_carried_through_though_its_socket_went(served: Served
     async with asyncio.timeout(PATIENCE):
         await served.world.changed.wait()
     await served.idle()
+
+
+async def test_half_of_a_character_fails_the_operation_and_not_the_socket(served: Served) -> None:
+    gql = await served.socket()
+    query = "query ($t: String!) { echo(text: $t) }"
+    await gql.send(id="1", type="subscribe", payload={"query": query, "variables": {"t": "a\ud800"}})
+    refused = await gql.recv()
+    [error] = refused["payload"]
+    assert (refused["type"], refused["id"], error["extensions"]["code"]) == ("error", "1", "INVALID")
+    assert "variables.t" in error["message"]
+    await gql.alive()
+
+
+async def test_half_of_a_character_in_another_message_closes_4400(served: Served) -> None:
+    gql = await served.socket()
+    await gql.send(type="ping", payload={"authorization": "\udfff"})
+    assert (await gql.closed())[0] == 4400
