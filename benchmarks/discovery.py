@@ -23,6 +23,7 @@ TABLES = """
 select c.oid::regclass::text as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = 'public' and c.relkind = 'r'
 """
+NO_AGENT = "select count(*) = 0 from edge_agent where state = 'ONLINE'"
 OPEN_JOBS = "select count(*) from job where state in ('QUEUED', 'RUNNING', 'RETRYING')"
 REST_SECONDS = 120
 WRITTEN = "select count(*) from {table} where xmin::text::bigint > $1"
@@ -69,11 +70,12 @@ async def _baseline(folder: Path, source: BenchSource) -> Baseline:
 
 async def _product(folder: Path, source: BenchSource, base: Baseline) -> tuple[list[Figure], float]:
     async with platform(folder / "home") as running:
+        await _while(running, NO_AGENT)
         source_id = await _create(running, source)
         with measured() as first:
             found = await discover(running, source_id, mode="FULL")
         peak = max(megabytes(pid, file="status", field="VmHWM") for pid in tree(running.process.pid))
-        await _at_rest(running)
+        await _while(running, OPEN_JOBS)  # the first discovery left the lineage of its views
         before = await _transaction(running)
         seconds, again = await median_of(AGAIN, lambda: discover(running, source_id, mode="INCREMENTAL"))
         touched = await written_since(running, before)
@@ -156,11 +158,11 @@ def _span(stage: Json) -> tuple[datetime, datetime]:
     return datetime.fromisoformat(stage["startedAt"]), datetime.fromisoformat(stage["finishedAt"])
 
 
-async def _at_rest(running: Platform) -> None:
-    """Once the jobs that the first discovery left (the views' lineage) have ended."""
+async def _while(running: Platform, holds: str) -> None:
+    """Returns once what is asked of the platform's database is false or none."""
     async with connected(running.database_url) as connection:
         async with asyncio.timeout(REST_SECONDS):
-            while await connection.fetchval(OPEN_JOBS):  # noqa: ASYNC110  # the database tells nobody
+            while await connection.fetchval(holds):  # noqa: ASYNC110  # the database tells nobody
                 await asyncio.sleep(0.1)
 
 

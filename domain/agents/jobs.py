@@ -19,7 +19,7 @@ from datawave.kit.work import DEATHS, LAST_ATTEMPT_ENDED, Fenced
 
 WAIT = text(
     "UPDATE job SET state = 'WAITING', heartbeat_at = NULL, updated_at = datawave_now()"
-    " WHERE id = :id AND state IN ('RUNNING', 'QUEUED') RETURNING id"
+    " WHERE id = :id AND state IN ('RUNNING', 'QUEUED', 'WAITING') RETURNING id"
 )
 NEXT = text(
     "UPDATE job SET state = 'QUEUED', attempt = attempt + 1, signalled_at = NULL, failure = NULL,"
@@ -44,7 +44,8 @@ FAIL = text(
 
 async def job_waits(tx: Tx, job_id: UUID) -> None:
     """The job rests until the task that was just offered ends. A handler raises `Waiting` after it; a job
-    that was only just enqueued waits from the start, and no worker takes part before the task has ended."""
+    that was only just enqueued waits from the start, and no worker takes part before the task has ended; one
+    that waits for the task that brought this one goes on waiting."""
     await tx.session.flush()
     if (await tx.session.execute(WAIT, {"id": job_id})).one_or_none() is None:
         raise Fenced

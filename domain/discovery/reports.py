@@ -24,13 +24,13 @@ from datawave.kit.commands import Tx
 from domain import agents, classification
 from domain.catalog import ingest
 from domain.catalog.names import qualified
-from domain.discovery.runs import ENDED, locked, move, move_stage, stage_of, tell_progress, wrote
+from domain.discovery import stages
+from domain.discovery.runs import ENDED, MOST_ISSUES, locked, move, move_stage, stage_of, tell_progress, wrote
 from domain.sources.testing import OURS_TO_FIX, breaker_name
 from models.agents import AgentCapability, AgentTask, EdgeAgent
 from models.discovery import Run, RunState, StageRun, ValidationIssue
 from models.sources import DataSource
 
-MOST_ISSUES = 1_000
 FOR_THE_CATALOG = (Container, Dataset, MoreColumns)
 
 
@@ -130,7 +130,21 @@ class Reading(agents.Consumer):
         for event in breakers.succeeded(breaker):
             tx.emit(event)
         tell_progress(tx, run, discover)
-        await super().finished(tx, task)
+        if task.job_id is None or not await self._is_as_marked(tx, task, run):
+            return await super().finished(tx, task)
+        # Nothing was read, so next to nothing is left to do: no worker is asked for it.
+        run.summary = {**run.summary, "asMarked": True}
+        if not await stages.go_on(tx, run, source, task.job_id):
+            await agents.finish_job(tx, task.job_id)
+
+    async def _is_as_marked(self, tx: Tx, task: AgentTask, run: Run) -> bool:
+        """Whether the agent found the source still marked as the last whole reading left it."""
+        connect, given = await stage_of(tx, run, "connect"), task.instructions
+        found = connect.results.get("stamp") if connect is not None else None
+        is_trusted = found is not None and given.get("trustDigests") and given.get("knownStamp") == found
+        return bool(is_trusted) and not (
+            wrote(run) or run.summary.get("removed") or run.summary.get("errors")
+        )
 
     async def failed(self, tx: Tx, task: AgentTask, failure: dict[str, Any]) -> None:
         await run_failed(tx, task, failure)

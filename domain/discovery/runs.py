@@ -30,6 +30,7 @@ STAGES: tuple[tuple[str, StageKind, StagePlace], ...] = (
     ("classify", StageKind.CLASSIFY, StagePlace.AGENT),
 )
 SAMPLING = ("sample", "classify")
+MOST_ISSUES = 1_000
 ENDED = frozenset({RunState.SUCCEEDED, RunState.PARTIAL, RunState.FAILED, RunState.CANCELLED})
 MOST_PATTERNS = 500
 LIVE_JOBS = ("QUEUED", "RETRYING", "WAITING", "RUNNING")
@@ -222,10 +223,12 @@ async def _release_source(tx: Tx, run: Run, state: RunState) -> None:
 
 
 async def stages_of(tx: Tx, run: Run) -> Sequence[StageRun]:
-    found = await tx.session.scalars(
-        select(StageRun).where(StageRun.run_id == run.id).order_by(StageRun.ordinal)
-    )
-    return found.all()
+    """Read once in a transaction: whoever changes them holds the lock on their run."""
+    known: dict[UUID, Sequence[StageRun]] = tx.session.info.setdefault("stages_of", {})
+    if run.id not in known:
+        query = select(StageRun).where(StageRun.run_id == run.id).order_by(StageRun.ordinal)
+        known[run.id] = (await tx.session.scalars(query)).all()
+    return known[run.id]
 
 
 async def stage_of(tx: Tx, run: Run, key: str) -> StageRun | None:

@@ -16,9 +16,9 @@ from datawave.kit.jobs import Job
 from datawave.kit.work import on_death
 from domain import agents
 from domain.catalog import drift, ingest
-from domain.discovery.reports import MOST_ISSUES
 from domain.discovery.runs import (
     ENDED,
+    MOST_ISSUES,
     DiscoverSource,
     locked,
     move,
@@ -30,7 +30,7 @@ from domain.lineage.jobs import enqueue_parsing
 from domain.sources.states import active_reference
 from domain.sources.testing import breaker_name
 from models.agents import AgentCapability, AgentTask, TaskState
-from models.catalog import Asset, AssetState
+from models.catalog import DATASETS, Asset, AssetState
 from models.discovery import DiscoveryMode, Run, RunState, StageRun, ValidationIssue
 from models.sources import DataSource
 
@@ -44,6 +44,11 @@ async def advance(tx: Tx, *, run_id: UUID, job_id: UUID) -> bool:
     if run.state in ENDED:
         return False
     source = await tx.session.get_one(DataSource, run.source_id, with_for_update=True)
+    return await go_on(tx, run, source, job_id)
+
+
+async def go_on(tx: Tx, run: Run, source: DataSource, job_id: UUID) -> bool:
+    """The same for a run that is locked already."""
     if run.state is RunState.QUEUED:
         await move(tx, run, RunState.RUNNING)
     discover, sample = await stage_of(tx, run, "discover"), await stage_of(tx, run, "sample")
@@ -184,6 +189,11 @@ async def _validate(tx: Tx, run: Run, source: DataSource) -> None:
     """Holds what was written against the source's own counts, settles drift, and has views parsed."""
     stage = await stage_of(tx, run, "validate")
     await move_stage(tx, run, stage, RunState.RUNNING)
+    if stage is not None and run.summary.get("asMarked"):
+        # Nothing was read: what the catalog has is what was held against the source last time.
+        stage.results = {"asMarked": True, "mark": await ingest.mark(tx.session, source.id)}
+        run.summary = {**run.summary, "differing": 0, "unreadable": await _note_unreadable(tx, run, source)}
+        return await move_stage(tx, run, stage, RunState.SUCCEEDED)
     discover = await stage_of(tx, run, "discover")
     counted: dict[str, Any] = (discover.results.get("counts") or {}) if discover else {}
     drifted = await drift.finish(tx, source, run, whole=bool(discover and discover.results.get("complete")))
@@ -214,6 +224,7 @@ async def _note_unreadable(tx: Tx, run: Run, source: DataSource) -> int:
         .where(
             Asset.source_id == source.id,
             Asset.state == AssetState.ACTIVE,
+            Asset.kind.in_(DATASETS),
             Asset.attributes["readable"].as_string() == "false",
         )
         .order_by(Asset.qualified_name)
