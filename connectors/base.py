@@ -57,7 +57,7 @@ class Limits:
     statement_seconds: float = 60.0
     sample_rows: int = 200
     sample_datasets: int = 2_000
-    column_batch: int = 5_000
+    column_batch: int = 6_500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +101,7 @@ class Known:
         fetch: Callable[[], Awaitable[Mapping[Path, str]]] | None = None,
     ) -> None:
         self.trust_digests = trust_digests
-        self._stamp = stamp
+        self.stamp = stamp
         self._fetch = fetch
         self._digests: Mapping[Path, str] = digests or {}
 
@@ -111,7 +111,7 @@ class Known:
 
     def is_marked(self, stamp: str | None) -> bool:
         """Whether the source still bears the mark that it had: then nothing has changed."""
-        return self.trust_digests and stamp is not None and stamp == self._stamp
+        return self.trust_digests and stamp is not None and stamp == self.stamp
 
     async def digests(self) -> Mapping[Path, str]:
         """All of them, fetched once."""

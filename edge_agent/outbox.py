@@ -74,6 +74,8 @@ class Outbox:
         self._pack = Pack()
         self._number = 0
         self._more = asyncio.Event()
+        self._ahead: tuple[int, asyncio.Task[None]] | None = None
+        """A batch that is on its way before the one in front of it is acknowledged."""
         self.produced = False
         """Nothing more comes: the last batch is in the spool."""
 
@@ -117,11 +119,17 @@ class Outbox:
 
     async def send(self) -> None:
         """Sends in order until the last batch is there. Raises Stop where the attempt is over."""
+        try:
+            await self._send_all()
+        finally:
+            await self._recall()
+
+    async def _send_all(self) -> None:
         number, stumbles = 0, 0
         while True:
             self._more.clear()
             produced = self.produced
-            waiting = await self._spool.next(self._task_id, self._attempt, from_number=number)
+            waiting = await self._next(number)
             if waiting is None:
                 if produced:
                     return
@@ -131,28 +139,72 @@ class Outbox:
                 number = await self._sent(waiting)
                 stumbles = 0
             except Faltered:
+                await self._recall()
                 stumbles += 1
                 if stumbles >= MOST_STUMBLES:
                     raise
                 await asyncio.sleep(_pause(self._pace, stumbles))
             except CutOff:
+                await self._recall()
                 await self._platform.client.reached()
                 await asyncio.sleep(self._pace.retry_first)
 
     async def _sent(self, waiting: Waiting) -> int:
         """The number from which to go on."""
         try:
-            await self._platform.report(self._task_id, self._attempt, waiting.number, waiting.content)
+            await self._reported(waiting)
         except Gap as gap:
+            await self._recall()
             if gap.expected < waiting.number and not await self._has(gap.expected):
                 raise Refused("BATCH_LOST", "The platform asks for a batch that is no longer kept.") from None
             return gap.expected
         await self._spool.acknowledged(self._task_id, self._attempt, waiting.number)
         return waiting.number + 1
 
+    async def _reported(self, waiting: Waiting) -> None:
+        """Once the platform has it. The next one, if it is there, goes out meanwhile: the platform reads it
+        while the database is busy with this one, and refuses it where it came first."""
+        ahead, self._ahead = self._ahead, None
+        sending = ahead[1] if ahead is not None and ahead[0] == waiting.number else self._begun(waiting)
+        following = await self._next(waiting.number + 1) if waiting.number > 0 else None
+        if following is not None and following.number == waiting.number + 1:
+            self._ahead = following.number, self._begun(following)
+        try:
+            await sending
+        except (Gap, CutOff):
+            if ahead is None:
+                raise
+            await self._recall()
+            await self._report(waiting)  # now that it is its turn
+        finally:
+            await _ended(sending)
+
+    def _begun(self, waiting: Waiting) -> asyncio.Task[None]:
+        return asyncio.create_task(self._report(waiting), name=f"agent.batch.{waiting.number}")
+
+    async def _report(self, waiting: Waiting) -> None:
+        await self._platform.report(self._task_id, self._attempt, waiting.number, waiting.content)
+
+    async def _recall(self) -> None:
+        """What went ahead of something that failed is sent again in its turn."""
+        if self._ahead is not None:
+            ahead, self._ahead = self._ahead[1], None
+            await _ended(ahead)
+
+    async def _next(self, number: int) -> Waiting | None:
+        return await self._spool.next(self._task_id, self._attempt, from_number=number)
+
     async def _has(self, number: int) -> bool:
-        found = await self._spool.next(self._task_id, self._attempt, from_number=number)
+        found = await self._next(number)
         return found is not None and found.number == number
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Whatever came of it: it is asked for again, or of no interest any more."""
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()
 
 
 PROBE = 2**31 - 2

@@ -10,6 +10,7 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 import asyncpg
+from msgspec.structs import replace
 
 from connectors.base import Known
 from connectors.building import UnchangedCounts, columns_in, container, digest_of, path_of, removals
@@ -87,6 +88,8 @@ class Discovery:
     async def _in_one_snapshot(self) -> AsyncGenerator[list[Entry]]:
         async with self._connection.transaction(isolation="repeatable_read", readonly=True):
             facts, *containers = await self._containers()
+            if self._known.stamp is not None:
+                facts = await self._stamped(facts)
             if self._known.is_marked(facts.stamp):
                 yield [facts, *await self._all_unchanged()]
                 return
@@ -102,7 +105,9 @@ class Discovery:
                 async with aclosing(tables):
                     async for batch in tables:
                         yield batch
-            yield [*self._issues, *self._unchanged.entries(), *await self._counts()]
+            if facts.stamp is None:  # in the same snapshot, while the platform has enough to do
+                facts = await self._stamped(facts)
+            yield [*self._issues, *self._unchanged.entries(), *await self._counts(), facts]
 
     async def _containers(self) -> tuple[ServerFacts, *tuple[Container, ...]]:
         facts = await self._fetch(catalog.FACTS)
@@ -121,14 +126,14 @@ class Discovery:
         ]
         self._schemas = [each.path for each in below]
         self._seen.update((root.path, *self._schemas))
-        return ServerFacts(version=_short_version(self._version), stamp=await self._stamp()), root, *below
+        return ServerFacts(version=_short_version(self._version)), root, *below
 
-    async def _stamp(self) -> str | None:
-        """Of what a reading of the whole would read; the same tables, if the patterns are the same."""
+    async def _stamped(self, facts: ServerFacts) -> ServerFacts:
+        """With the mark of what a reading of the whole would read: the same tables, if the patterns are."""
         if self._selection.narrowed:
-            return None
+            return facts
         row = (await self._fetch(catalog.STAMP))[0]
-        return digest_of(row["stamp"], self._selection.words)
+        return replace(facts, stamp=digest_of(row["stamp"], self._selection.words))
 
     async def _select(self) -> set[str]:
         """Finds what the patterns take; answers with the schemas that hold any of it."""

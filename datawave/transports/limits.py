@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, compress
 from typing import Any, cast
 
 from datawave.transports.door import Refused
@@ -63,13 +65,26 @@ def bounded_variables(variables: dict[str, Any] | None, *, size: int, limits: Li
 
 def bounded_depth(value: Any, deepest: int, *, what: str) -> None:
     """Walks without recursion: depth is what is in doubt."""
-    level: list[Any] = [value]
+    level = _containers([value])
     for _ in range(deepest):
-        level = [inner for outer in level for inner in _children(outer)]
         if not level:
             return
-    if any(isinstance(one, dict | list) for one in level):
+        level = _containers(chain.from_iterable(map(_inside, level)))
+    if level:
         raise Refused(INVALID, f"The {what} are nested deeper than {deepest} levels.")
+
+
+def _containers(values: Iterable[Any]) -> list[Any]:
+    """Those that hold others, picked out without a call for each: a batch of an agent has 300,000 values."""
+    found = list(values)
+    return list(compress(found, map(CONTAINERS.__contains__, map(type, found))))
+
+
+CONTAINERS = frozenset({dict, list})
+
+
+def _inside(container: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return container.values() if isinstance(container, dict) else container
 
 
 def _children(value: Any) -> list[Any]:

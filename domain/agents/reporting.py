@@ -85,6 +85,8 @@ async def report_task(
     """The next batch of a task: applied once. A batch that is known is acknowledged again, without effect."""
     _check_values(entries, batch=batch, progress=progress, total=total, finished=finished, failure=failure)
     agent = await acting_agent(tx)
+    # Before the lock, which the batch in front of this one may still hold: both are worked on at once.
+    checked = await _looked_through(tx, task_id, entries)
     task = await _held(tx, agent, task_id, attempt)
     if batch <= task.last_batch:
         tx.leaves_no_record()
@@ -97,7 +99,8 @@ async def report_task(
             path=["batch"],
             expected=str(task.last_batch + 1),
         )
-    checked = checked_entries(task.kind, entries)
+    if isinstance(checked, InputError):
+        raise checked
     if task.kind in UNRECORDED or not (entries.entries or finished or failure):
         tx.leaves_no_record()
     tx.counts(task=global_id("task", task.id), attempt=attempt, batch=batch, content=str(entries))
@@ -108,6 +111,17 @@ async def report_task(
         await _finished(tx, task)
     await _heard(tx, agent, task)
     return task
+
+
+async def _looked_through(tx: Tx, task_id: UUID, entries: Batch) -> list[Entry] | InputError:
+    """The entries as models, or what is wrong with them, which matters only in a batch that is expected."""
+    kind = await tx.session.scalar(select(AgentTask.kind).where(AgentTask.id == task_id))
+    if kind is None:
+        return []
+    try:
+        return checked_entries(kind, entries)
+    except InputError as error:
+        return error
 
 
 def _check_values(

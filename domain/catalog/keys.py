@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from datawave.kit.commands import Tx
-from datawave.kit.ids import new_id
+from datawave.kit.ids import driver_id
 from domain.catalog import drift as drifting
 from domain.catalog import writing
 from domain.catalog.drift import Drift
@@ -56,7 +56,7 @@ async def replace(
         gone += [row["id"] for signature, row in former.items() if signature not in now]
         new += [
             (
-                new_id(),
+                driver_id(),
                 source.id,
                 dataset_id,
                 key.name,
