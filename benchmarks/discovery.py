@@ -26,6 +26,8 @@ where n.nspname = 'public' and c.relkind = 'r'
 NO_AGENT = "select count(*) = 0 from edge_agent where state = 'ONLINE'"
 OPEN_JOBS = "select count(*) from job where state in ('QUEUED', 'RUNNING', 'RETRYING')"
 REST_SECONDS = 120
+SETTLING_SECONDS = 5
+"""What a start still does once the agent is there is no discovery's: `memory` measures starts."""
 WRITTEN = "select count(*) from {table} where xmin::text::bigint > $1"
 
 
@@ -71,6 +73,7 @@ async def _baseline(folder: Path, source: BenchSource) -> Baseline:
 async def _product(folder: Path, source: BenchSource, base: Baseline) -> tuple[list[Figure], float]:
     async with platform(folder / "home") as running:
         await _while(running, NO_AGENT)
+        await asyncio.sleep(SETTLING_SECONDS)
         source_id = await _create(running, source)
         with measured() as first:
             found = await discover(running, source_id, mode="FULL")
