@@ -280,3 +280,14 @@ def test_messages_are_bounded_and_keep_the_order() -> None:
     assert all(len(message) < MOST_MESSAGE + 1_000 for message in messages)
     assert [message[:12] for message in messages].count(b'{"look":true') == 1
     assert len(messages) == 4
+
+
+async def test_a_word_between_processes_is_heard_though_it_says_nothing_more(kit: Kit) -> None:
+    async with kit.hub() as here, kit.hub() as there:
+        heard = asyncio.Event()
+        here.listen("wake", lambda _message: heard.set())
+        waiting = asyncio.create_task(heard.wait())
+        async with asyncio.timeout(20):
+            while not waiting.done():  # what is said before the channel is subscribed is lost
+                await there.publish("wake", b"{}")
+                await asyncio.wait([waiting], timeout=0.05)
