@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from datawave.embedded import valkey as embedded
 from datawave.kit import log
 from datawave.kit.cursors import log_cursor, log_position
-from datawave.kit.errors import ErrorCode, InputError
+from datawave.kit.errors import ErrorCode, InputError, UnavailableError
 from datawave.kit.events import ALL
 from datawave.kit.live import MOST_WAITING, Follower, Live
 from datawave.kit.relay import Relay
@@ -58,6 +58,15 @@ class Reader:
         self._task = asyncio.create_task(self._read(live))
 
     async def _read(self, live: Live) -> None:
+        """A stream that cannot begin because its backend was just ended is asked for again, as clients do."""
+        while True:
+            try:
+                return await self._follow(live)
+            except UnavailableError:
+                self._back_to_place()
+                await asyncio.sleep(0)
+
+    async def _follow(self, live: Live) -> None:
         async for step in log.follow(
             self.kit.database, live, self.topic, after=self.cursor, moved=self._moved
         ):
@@ -82,6 +91,9 @@ class Reader:
         assert self._task is not None
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        self._back_to_place()
+
+    def _back_to_place(self) -> None:
         if self.cursor is not None:
             _, place = log_position(self.cursor)
             self.got = [position for position in self.got if position <= place]
