@@ -4,7 +4,7 @@ BIN := .venv/bin
 # The checks of the house that are tests: schema snapshot, models = migrations, permissions, documents.
 HOUSE := $(wildcard tests/test_house.py tests/test_house tests/test_schema_snapshot.py tests/test_migrations.py)
 
-.PHONY: run test test-long check bench e2e web clean
+.PHONY: run test test-long check bench web clean
 
 run: ## the whole product on this machine, until Ctrl-C
 	@$(PYTHON) deploy/bootstrap.py run
@@ -34,10 +34,6 @@ bench: ## the benchmarks, as ratios
 web: ## build the dashboard if its sources changed
 	@$(PYTHON) deploy/bootstrap.py run
 	@$(BIN)/python -m datawave.supervisor.web .
-
-e2e: web ## the dashboard in a real browser
-	@$(PYTHON) deploy/bootstrap.py dev
-	@$(BIN)/pytest tests/e2e $(ARGS)
 
 clean: ## everything that was built; the state in .datawave stays
 	rm -rf .venv web/dist web/node_modules .ruff_cache .pytest_cache .hypothesis .import_linter_cache
