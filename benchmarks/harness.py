@@ -69,7 +69,7 @@ class Platform:
     async def pages_built(self) -> None:
         """Until the pages are built, which a checkout does once, beside the first start."""
         async with asyncio.timeout(BUILD_SECONDS):
-            while any(BUILD in processes.command_line(pid) for pid in tree(self.process.pid)):  # noqa: ASYNC110
+            while any(BUILD in processes.command_line(pid) for pid in tree(self.process.pid)):  # noqa: ASYNC110  # its end tells nobody
                 await asyncio.sleep(0.2)
 
     async def sign_in(self, password: str) -> None:

@@ -130,7 +130,7 @@ class AgentTask(FromRow, Node, Timestamped, shows=rows.AgentTask):
     async def known(self, info: Info) -> JSON | None:
         if self.row.source_id is None or info.context.viewer.actor_id != self.row.agent_id:
             return None
-        if self.row.kind is not rows.AgentCapability.DISCOVER:
+        if self.row.kind is not rows.AgentCapability.DISCOVER or self.row.state not in agents.HELD:
             return None
         async with info.context.platform.database.session() as session:
             digests = await ingest.known(session, self.row.source_id)

@@ -298,7 +298,7 @@ def _disown(data: Path) -> None:
 
 def _outlive_backends(data: Path, *, patience: float = 5) -> None:
     """They see that their server was killed and end at once; until then no other one would start."""
-    until = time.monotonic() + patience
+    until = time.monotonic() + patience  # they are nobody's children of ours, so nothing tells of their end
     while processes.is_worked_in(data) and time.monotonic() < until:
         time.sleep(0.01)
 

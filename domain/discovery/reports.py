@@ -133,7 +133,7 @@ class Reading(agents.Consumer):
         if task.job_id is None or not await self._is_as_marked(tx, task, run):
             return await super().finished(tx, task)
         # Nothing was read, so next to nothing is left to do: no worker is asked for it.
-        run.summary = {**run.summary, "asMarked": True}
+        run.summary = {**run.summary, "asMarked": task.instructions.get("mark")}
         if not await stages.go_on(tx, run, source, task.job_id):
             await agents.finish_job(tx, task.job_id)
 

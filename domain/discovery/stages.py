@@ -85,6 +85,7 @@ async def _offer_discover(tx: Tx, run: Run, source: DataSource, stage_id: UUID, 
         "include": run.options.get("include", []),
         "trustDigests": run.mode is not DiscoveryMode.FULL,
         "isKnown": mark is not None,
+        "mark": mark,
         "knownStamp": await _stamp_of(tx, source, mark),
     }
     await _offer(tx, run, source, kind=AgentCapability.DISCOVER, stage_id=stage_id, job_id=job_id, more=more)
@@ -190,8 +191,8 @@ async def _validate(tx: Tx, run: Run, source: DataSource) -> None:
     stage = await stage_of(tx, run, "validate")
     await move_stage(tx, run, stage, RunState.RUNNING)
     if stage is not None and run.summary.get("asMarked"):
-        # Nothing was read: what the catalog has is what was held against the source last time.
-        stage.results = {"asMarked": True, "mark": await ingest.mark(tx.session, source.id)}
+        # Nothing was read: what the catalog had at the offer is what was held against the source last time.
+        stage.results = {"asMarked": True, "mark": run.summary["asMarked"]}
         run.summary = {**run.summary, "differing": 0, "unreadable": await _note_unreadable(tx, run, source)}
         return await move_stage(tx, run, stage, RunState.SUCCEEDED)
     discover = await stage_of(tx, run, "discover")
