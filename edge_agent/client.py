@@ -19,6 +19,7 @@ import httpx2
 import orjson
 import structlog
 
+from datawave.kit import tracing
 from edge_agent.config import Pace
 from edge_agent.keys import Keys
 
@@ -113,11 +114,14 @@ class Client:
         return CutOff(why)
 
     def _headers(self, accept: str, *, fresh: bool = False) -> dict[str, str]:
-        return {
+        headers = {
             "authorization": f"Bearer {self._keys.token(fresh=fresh)}",
             "content-type": "application/json",
             "accept": accept,
         }
+        if trace := tracing.traceparent():
+            headers["traceparent"] = trace
+        return headers
 
     def _read(self, answer: httpx2.Response) -> dict[str, Any]:
         try:

@@ -20,6 +20,7 @@ import stamina
 import structlog
 
 from connectors.entries import Path
+from datawave.kit import tracing
 from datawave.kit.errors import UnavailableError
 from edge_agent.client import Client, CutOff, NotAdmitted, Refused
 from edge_agent.config import CAPABILITIES, AgentConfig, CertificateWanted
@@ -315,6 +316,16 @@ class Agent:
         self._look.set()
 
     async def _done(self, task: Claimed) -> None:
+        """In the trace of whoever asked for it; a standing task has none, since its trace would never
+        end."""
+        trace = tracing.continued(task.instructions.get("traceparent"))
+        if trace is None:
+            return await self._carried_out(task)
+        told = {"datawave.task": task.id, "datawave.attempt": task.attempt}
+        with tracing.within(trace), tracing.span(f"task {task.kind}", "consumer", told):
+            await self._carried_out(task)
+
+    async def _carried_out(self, task: Claimed) -> None:
         outbox = Outbox(task.id, task.attempt, spool=self._spool, platform=self._platform, pace=self._pace)
         async with self._ours(task.id, task.attempt):
             sending = asyncio.create_task(outbox.send())

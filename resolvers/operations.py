@@ -18,7 +18,6 @@ from datawave.kit.commands import PUBLIC, SIGNED_IN
 from datawave.kit.errors import ErrorCode, InputError, not_found
 from datawave.kit.events import Logged
 from datawave.kit.ids import any_key_of, key_of, keys_of, taken_apart
-from datawave.kit.jobs import queue_name
 from datawave.kit.pages import Asked, Key, page_of
 from domain import operations
 from schema.context import Context, Info
@@ -44,14 +43,8 @@ BREAKERS_BY_NAME = [Key(tables.CircuitBreaker.name), Key(tables.CircuitBreaker.i
 
 
 def examiner_of(context: Context) -> operations.Examiner:
-    """One a process, made when it is first asked for."""
-    extras = context.platform.extras
-    if "examiner" not in extras:
-        core = extras["core"]
-        extras["examiner"] = operations.Examiner(
-            core.database, core.valkey, core.keyring, queue=queue_name(core.prefix)
-        )
-    return extras["examiner"]
+    """One a process: the program's."""
+    return context.platform.extras["examiner"]
 
 
 @strawberry.type

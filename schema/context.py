@@ -16,7 +16,7 @@ from datawave.kit.commands import INSIDE, Command, Commands
 from datawave.kit.database import Base, Database, Db
 from datawave.kit.errors import not_found
 from datawave.kit.events import Logged
-from datawave.kit.ids import key_of, new_id, taken_apart
+from datawave.kit.ids import key_of, taken_apart
 from datawave.kit.live import Live
 from datawave.kit.loaders import Loaders
 from datawave.transports.door import OperationContext
@@ -72,9 +72,7 @@ class Context(OperationContext):
         if what.needs == INSIDE:
             raise TypeError(f"{what.name} is run inside alone: no resolver may run it")
         key = None if idempotency_key is strawberry.UNSET else idempotency_key
-        done = await self.platform.commands.run(
-            what, self.viewer, arguments, idempotency_key=key, correlation_id=new_id().hex
-        )
+        done = await self.platform.commands.run(what, self.viewer, arguments, idempotency_key=key)
         self.tracking_id = done.tracking_id
         return done.value
 

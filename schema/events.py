@@ -65,7 +65,10 @@ class Event(FromLogged, Node, StreamEvent):
 
         return await info.context.node_of(Command, self.logged.command_id)
 
-    @strawberry.field
+    @strawberry.field(
+        description="The trace of the request that led to it: everything a mutation brings about, in jobs and"
+        " agents too, has the same."
+    )
     def correlation_id(self) -> str | None:
         return self.logged.correlation_id
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from datawave.kit import telemetry
+from datawave.kit import telemetry, tracing
 from datawave.kit.secrets import Secret
 
 
@@ -42,7 +42,7 @@ def test_an_event_is_a_name_with_fields(lines: io.StringIO) -> None:
 
 
 def test_ours_and_those_of_libraries_belong_to_the_request(lines: io.StringIO) -> None:
-    with telemetry.bound(request="r1", trace="t1"):
+    with telemetry.bound("r1"), tracing.within(tracing.Trace("t1")):
         structlog.get_logger().info("ours")
         logging.getLogger("library").warning("theirs %s", 7)
     structlog.get_logger().info("after")
@@ -90,9 +90,7 @@ def test_short_words_are_not_blotted_out() -> None:
     assert redactor.clean("a banana") == "a banana"
 
 
-@pytest.mark.parametrize("wrong", [None, "", "00-xyz", f"00-{'0' * 32}-{'1' * 16}-01"])
-def test_a_trace_is_taken_over_or_begun(wrong: str | None) -> None:
-    named = "0af7651916cd43dd8448eb211c80319c"
-    assert telemetry.trace_of(f"00-{named}-b7ad6b7169203331-01") == named
-    assert len(telemetry.trace_of(wrong)) == 32
-    assert telemetry.trace_of(wrong) != telemetry.trace_of(wrong)
+@pytest.mark.parametrize("wrong", [None, "", "with spaces", "a" * 65, "line\nbreak"])
+def test_a_callers_request_id_is_taken_where_it_is_one(wrong: str | None) -> None:
+    assert telemetry.request_id_of("web-42.a_b") == "web-42.a_b"
+    assert telemetry.request_id_of(wrong) not in (wrong, telemetry.request_id_of(wrong))

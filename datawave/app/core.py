@@ -18,7 +18,7 @@ from redis.backoff import NoBackoff
 
 import domain
 import models
-from datawave.kit import log
+from datawave.kit import log, tracing
 from datawave.kit.commands import Commands
 from datawave.kit.database import Database
 from datawave.kit.errors import UnavailableError
@@ -74,6 +74,7 @@ async def core(
 ) -> AsyncGenerator[Core]:
     know_everything()
     database = Database(database_url, pool_size=pool_size, overflow=pool_size, name=name)
+    tracing.follow(database.engine)
     try:
         epoch = await _epoch_when_answering(database)
     except BaseException:

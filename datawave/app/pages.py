@@ -6,7 +6,7 @@ import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from datawave.app.readiness import Readiness
 from datawave.graphql import sdl
 
 # Inline styles are Monaco's and data: images GraphiQL's; no script runs that is not a file of ours.
@@ -33,8 +34,6 @@ BUILDING = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-eq
 <title>DataWave</title><body style="font-family:system-ui;max-width:40rem;margin:4rem auto;line-height:1.5">
 <h1>DataWave is running</h1><p>Its pages are being built and appear here by themselves in a moment.
 The API answers already at <code>/graphql</code>.</p></body></html>"""
-
-Ready = Callable[[], Awaitable[dict[str, str]]]
 
 
 class SecurityHeaders:
@@ -60,7 +59,9 @@ def middleware(*, https: bool) -> list[Middleware]:
     return [Middleware(SecurityHeaders, https=https)]
 
 
-def routes(*, web: Path, ready: Ready, jwks: Callable[[], Awaitable[dict[str, object]]]) -> list[BaseRoute]:
+def routes(
+    *, web: Path, readiness: Readiness, jwks: Callable[[], Awaitable[dict[str, object]]]
+) -> list[BaseRoute]:
     """`web` is the folder of the built dashboard; it may appear while we run."""
 
     def page(name: str) -> Callable[[Request], Awaitable[Response]]:
@@ -81,16 +82,16 @@ def routes(*, web: Path, ready: Ready, jwks: Callable[[], Awaitable[dict[str, ob
         return response
 
     async def readyz(_request: Request) -> Response:
-        problems = await ready()
-        if problems.keys() - {"valkey"}:
-            return JSONResponse({"ready": False, "problems": problems}, 503, headers={"retry-after": "2"})
-        return JSONResponse({"ready": True, "problems": problems})
+        told = await readiness.told()
+        if not told["ready"]:
+            return JSONResponse(told, 503, headers={"retry-after": "2"})
+        return JSONResponse(told)
 
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok")
 
     async def metrics(_request: Request) -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(await readiness.metrics(), media_type=CONTENT_TYPE_LATEST)
 
     async def keys(_request: Request) -> Response:
         return JSONResponse(await jwks(), headers={"cache-control": "public, max-age=300"})

@@ -11,20 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import text
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
 from auth.gate import Gate
 from datawave.app import pages
 from datawave.app.core import Core
 from datawave.app.door import CookieStyle, FrontDoor
+from datawave.app.readiness import Readiness
+from datawave.app.watching import Requests, watched
 from datawave.graphql import schema
 from datawave.kit import pages as pages_of_lists
 from datawave.kit.duties import Duties
-from datawave.kit.jobs import arq_queue
+from datawave.kit.jobs import arq_queue, queue_name
 from datawave.kit.relay import Relay
 from datawave.transports import routing
 from datawave.transports.limits import Limits
+from domain.operations import Examiner
 from schema.context import Platform
 
 log = structlog.get_logger(__name__)
@@ -70,7 +73,13 @@ async def api(core: Core, serving: Serving) -> AsyncGenerator[Served]:
         database=core.database,
         commands=core.commands,
         live=core.live,
-        extras={"gate": gate, "core": core, "started_at": None, **serving.extras},
+        extras={
+            "gate": gate,
+            "core": core,
+            "started_at": None,
+            "examiner": Examiner(core.database, core.valkey, core.keyring, queue=queue_name(core.prefix)),
+            **serving.extras,
+        },
     )
     arq = arq_queue(serving.redis_url, prefix=core.prefix)
     relay = Relay(core.database, core.live, arq, look=serving.relay_look)
@@ -98,23 +107,21 @@ def _application(serving: Serving, gate: Gate, platform: Platform, relaying: asy
     cookie = CookieStyle.of(serving.origin, serving.port)
     door = FrontDoor(gate, platform, cookie)
 
-    async def ready() -> dict[str, str]:
-        problems: dict[str, str] = {}
-        try:
-            async with asyncio.timeout(3), platform.database.connection() as connection:
-                await connection.execute(text("SELECT 1"))
-        except Exception as error:  # whatever it is, the database is not ready
-            problems["database"] = f"does not answer ({type(error).__name__})"
-        if relaying.done():
-            problems["relay"] = "has stopped"
-        if not platform.live.connected:
-            problems["valkey"] = "does not answer; streams live on the log"
-        return problems
-
+    readiness = Readiness(
+        database=platform.database,
+        live=platform.live,
+        examiner=platform.extras["examiner"],
+        relays=lambda: not relaying.done(),
+    )
     graphql = routing.routes(
-        schema(), door, limits=serving.limits, cookie_names=[cookie.name], origins=[serving.origin]
+        schema(),
+        door,
+        limits=serving.limits,
+        cookie_names=[cookie.name],
+        origins=[serving.origin],
+        watch=watched,
     )
     return Starlette(
-        routes=[*graphql, *pages.routes(web=serving.web, ready=ready, jwks=gate.tokens.jwks)],
-        middleware=pages.middleware(https=serving.origin.startswith("https://")),
+        routes=[*graphql, *pages.routes(web=serving.web, readiness=readiness, jwks=gate.tokens.jwks)],
+        middleware=[Middleware(Requests), *pages.middleware(https=serving.origin.startswith("https://"))],
     )

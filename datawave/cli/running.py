@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import inspect
+import os
 import time
 from collections.abc import Awaitable, Generator
 from contextlib import ExitStack, contextmanager
@@ -39,7 +41,31 @@ def started(process: str) -> Settings:
     settings = load()
     telemetry.set_up(log_format=settings.log_format, level=settings.log_level, process=process)
     hide_secrets(settings)
+    record_traces(settings, process)
     return settings
+
+
+def record_traces(settings: Settings, process: str) -> None:
+    """To the collector that is set; without one OpenTelemetry is not even imported."""
+    if settings.otlp_endpoint is None:
+        return
+    from importlib.metadata import version
+    from socket import gethostname
+
+    from datawave.kit import tracing
+    from datawave.kit.spans import Collector
+
+    tracing.record(
+        Collector(
+            settings.otlp_endpoint,
+            headers=settings.collector_headers(),
+            process=process,
+            version=version("datawave"),
+            instance=f"{gethostname()}-{os.getpid()}",
+        ),
+        share=settings.trace_share,
+    )
+    atexit.register(tracing.stop)
 
 
 @contextmanager
@@ -63,9 +89,15 @@ def hide_secrets(settings: Settings) -> None:
         telemetry.register_secret(url)
         if password:
             telemetry.register_secret(password)
-    for secret in (settings.secret_key, settings.former_secret_key, settings.admin_password):
+    for secret in (
+        settings.secret_key,
+        settings.former_secret_key,
+        settings.admin_password,
+    ):
         if secret is not None:
             telemetry.register_secret(secret)
+    for value in settings.collector_headers().values():
+        telemetry.register_secret(value)
 
 
 @contextmanager

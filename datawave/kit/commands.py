@@ -22,7 +22,7 @@ from sqlalchemy import text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from datawave.kit import audit, tables
+from datawave.kit import audit, metrics, tables, tracing
 from datawave.kit.access import Viewer
 from datawave.kit.database import Database, is_unavailable, lost_race, translated
 from datawave.kit.errors import AccessError, ErrorCode, InputError, UnavailableError, UserError
@@ -77,7 +77,6 @@ class Asked(Generic[R]):
     arguments: Mapping[str, Any]
     tracking_id: UUID
     key: str | None
-    correlation_id: str | None
     fence: Fence | None
     undoing: Mapping[UUID, int]
     undoes: UUID | None
@@ -101,11 +100,11 @@ class Commands:
         arguments: Mapping[str, Any],
         *,
         idempotency_key: str | None = None,
-        correlation_id: str | None = None,
         fence: Fence | None = None,
         undoing: Mapping[UUID, int] | None = None,
         undoes: UUID | None = None,
     ) -> Done[R]:
+        outcome = "BROKEN"
         try:
             check_held(what.needs, viewer)
             asked = Asked(
@@ -114,15 +113,21 @@ class Commands:
                 arguments=arguments,
                 tracking_id=new_id(),
                 key=_checked_key(idempotency_key),
-                correlation_id=correlation_id,
                 fence=fence,
                 undoing=undoing or {},
                 undoes=undoes,
             )
-            return await self._despite_races(asked)
+            told = {"datawave.tracking_id": asked.tracking_id.hex}
+            with tracing.span(f"command {what.name}", "internal", told):
+                done = await self._despite_races(asked)
+            outcome = "REPEATED" if done.repeated else "DONE"
+            return done
         except UserError as error:
+            outcome = error.code.value
             error.tracking_id = await self._refused(what, viewer, arguments, error)
             raise
+        finally:
+            metrics.COMMANDS.labels(what.name, outcome).inc()
 
     async def _despite_races(self, asked: Asked[R]) -> Done[R]:
         """A race that was lost to another transaction is run again: then it sees what the other did, and
@@ -177,7 +182,7 @@ class Commands:
             now,
             self.vault,
             asked.tracking_id,
-            asked.correlation_id,
+            tracing.trace_id(),
             asked.undoing,
             asked.undoes,
         )

@@ -95,9 +95,7 @@ class Work:
     async def run(self, what: Command[..., R], **arguments: Any) -> R:
         """A command of this attempt: refused with everything it did when the attempt is no longer the
         job's."""
-        done = await self.commands.run(
-            what, self.viewer, arguments, fence=self.fence, correlation_id=self.command_id.hex
-        )
+        done = await self.commands.run(what, self.viewer, arguments, fence=self.fence)
         return done.value
 
     async def fence(self, tx: Tx) -> None:

@@ -25,6 +25,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from sqlalchemy import text
 
+from datawave.kit import tracing
 from datawave.kit.access import Viewer
 from datawave.kit.database import Database
 from datawave.kit.events import Event
@@ -120,6 +121,7 @@ def job_row(
         max_tries=type(job).tries,
         attempts=[],
         next_attempt_at=not_before or now,
+        traceparent=tracing.traceparent(),
     )
 
 

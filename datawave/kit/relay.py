@@ -18,6 +18,7 @@ import structlog
 from arq.connections import ArqRedis
 from sqlalchemy import text
 
+from datawave.kit import metrics
 from datawave.kit.database import Database
 from datawave.kit.errors import UnavailableError
 from datawave.kit.events import ALL, WIRE
@@ -96,6 +97,7 @@ class Relay:
             if given is None:
                 return False
             self.placed += given.last - given.first + 1
+            metrics.PLACED.inc(given.last - given.first + 1)
             rows = (await connection.execute(PLACED, {"first": given.first, "last": given.last})).all()
         await self._publish(rows)
         return given.last - given.first + 1 == BATCH

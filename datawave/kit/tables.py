@@ -236,6 +236,8 @@ class Job(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     cancel_asked: Mapped[bool] = mapped_column(server_default="false")
+    traceparent: Mapped[str | None]
+    """The trace of the command that asked for it, in which its attempts go on."""
 
     __table_args__ = (
         Index("ix_job_due", "next_attempt_at", postgresql_where=text("state IN ('QUEUED', 'RETRYING')")),

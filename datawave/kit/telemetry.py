@@ -19,10 +19,10 @@ from typing import Any, Literal, TextIO, cast
 
 import structlog
 
+from datawave.kit import tracing
 from datawave.kit.secrets import HIDDEN, Secret
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-trace_id: ContextVar[str | None] = ContextVar("trace_id", default=None)
 
 MOST_SECRETS = 2_000
 SHORTEST_SECRET = 6
@@ -31,7 +31,7 @@ SHORTEST_SECRET = 6
 _TELLING = re.compile(
     r"(password|passwd|secret|token|authorization|cookie|api_?key|credential)s?$", re.IGNORECASE
 )
-_TRACEPARENT = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$")
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 _PLAIN = (str, int, float, bool, type(None))
 
 
@@ -78,24 +78,18 @@ def redacted(text: str) -> str:
 
 
 @contextmanager
-def bound(*, request: str | None = None, trace: str | None = None) -> Generator[None]:
-    """Everything logged inside belongs to this request and trace."""
-    tokens = request_id.set(request or request_id.get()), trace_id.set(trace or trace_id.get())
+def bound(request: str) -> Generator[None]:
+    """Everything logged inside belongs to this request."""
+    token = request_id.set(request)
     try:
         yield
     finally:
-        request_id.reset(tokens[0])
-        trace_id.reset(tokens[1])
+        request_id.reset(token)
 
 
-def new_request_id() -> str:
-    return token_hex(8)
-
-
-def trace_of(traceparent: str | None) -> str:
-    """The trace that a caller's W3C `traceparent` names, else a new one."""
-    matched = _TRACEPARENT.match(traceparent or "")
-    return matched[1] if matched and matched[1] != "0" * 32 else token_hex(16)
+def request_id_of(given: str | None) -> str:
+    """The id that a caller gave its request, where it is one; else a new one."""
+    return given if given and _REQUEST_ID.match(given) else token_hex(8)
 
 
 def set_up(
@@ -128,6 +122,7 @@ def set_up(
         "alembic.runtime.plugins",
         "arq",
         "uvicorn",
+        "opentelemetry",
     ):
         logging.getLogger(loud).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]))
     structlog.configure(
@@ -146,8 +141,7 @@ def _shared_processors(process: str) -> list[structlog.typing.Processor]:
     def where(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         if process:
             event.setdefault("process", process)
-        for name, variable in (("request_id", request_id), ("trace_id", trace_id)):
-            value = variable.get()
+        for name, value in (("request_id", request_id.get()), ("trace_id", tracing.trace_id())):
             if value is not None:
                 event.setdefault(name, value)
         return event

@@ -95,6 +95,7 @@ class Tx:
     vault: Vault
     command_id: UUID = field(default_factory=new_id)
     correlation_id: str | None = None
+    """The trace that the command belongs to."""
     undoing: Mapping[UUID, int] = field(default_factory=dict[UUID, int])
     """In an undo: the version each thing must still have."""
     undoes: UUID | None = None

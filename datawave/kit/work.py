@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import text, update
 
-from datawave.kit import tables
+from datawave.kit import tables, tracing
 from datawave.kit.access import NOBODY, SYSTEM, Viewer
 from datawave.kit.commands import INSIDE, Commands, Tx, command
 from datawave.kit.database import Database, encoded
@@ -45,7 +45,7 @@ CLAIM = text(
     " attempts = CASE WHEN jsonb_array_length(attempts) >= 50 THEN attempts - 0 ELSE attempts END"
     "   || jsonb_build_object('number', attempt, 'startedAt', datawave_now())"
     " WHERE id = :id AND state IN ('QUEUED', 'RETRYING') AND attempt = :attempt"
-    " RETURNING kind, arguments, actor_id, actor_word, command_id, tries, max_tries"
+    " RETURNING kind, arguments, actor_id, actor_word, command_id, tries, max_tries, traceparent"
 )
 BEAT = text(
     "UPDATE job SET heartbeat_at = datawave_now() WHERE id = :id AND attempt = :attempt AND state = 'RUNNING'"
@@ -85,6 +85,13 @@ class Claimed:
     command_id: UUID
     tries: int
     max_tries: int
+    traceparent: str | None
+
+    @property
+    def trace(self) -> tracing.Trace:
+        """That of the command, so that its attempts are found with it; what nobody's request began (a
+        schedule) has the command's own id."""
+        return tracing.continued(self.traceparent) or tracing.begun(self.command_id.hex)
 
     @property
     def place(self) -> dict[str, Any]:
@@ -111,7 +118,8 @@ class Runner:
                 await self._give_back(claimed)
             raise
         if claimed is not None:
-            await self.carry_out(claimed)
+            with tracing.within(claimed.trace):
+                await self.carry_out(claimed)
 
     async def claim(self, job_id: UUID, attempt: int) -> Claimed | None:
         """One update: whoever updates no row goes home."""
@@ -130,6 +138,7 @@ class Runner:
             command_id=row.command_id,
             tries=row.tries,
             max_tries=row.max_tries,
+            traceparent=row.traceparent,
         )
 
     async def carry_out(self, claimed: Claimed) -> None:
@@ -167,7 +176,10 @@ class Runner:
                 message = f"No worker knows jobs of kind {claimed.kind}."
                 raise Failure("UNKNOWN_KIND", message, retryable=False)
             work.viewer = await self._viewer_of(claimed.actor_id, claimed.actor_word)
-            await handler.run(work, job_of(claimed.kind, claimed.arguments))
+            job = job_of(claimed.kind, claimed.arguments)
+            told = {"datawave.job": claimed.job_id.hex, "datawave.attempt": claimed.attempt}
+            with tracing.span(f"job {claimed.kind}", "consumer", told, expected=(Waiting,)):
+                await handler.run(work, job)
         except Waiting:
             return
         except Fenced:

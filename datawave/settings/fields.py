@@ -165,6 +165,18 @@ class Settings(Limits):
     )
     workers: int = setting(1, "Worker processes that `datawave up` starts.")
     database_pool: Amount = setting(10, "Most connections to PostgreSQL that one process holds.")
+    otlp_endpoint: str | None = setting(
+        None,
+        "Where traces go: an OpenTelemetry collector that takes OTLP over HTTP, such as http://127.0.0.1:4318;"
+        " without it none are recorded.",
+    )
+    otlp_headers: SecretText | None = setting(
+        None, "What the collector wants as headers, to know us by: `name=value`, several with commas between."
+    )
+    trace_share: Annotated[float, Field(ge=0, le=1)] = setting(
+        1.0,
+        "Share of the traces that begin here that is recorded; a caller's `traceparent` decides for its own.",
+    )
     event_retention: int | None = setting(
         None, "Days that events are kept, at least 30; without it for ever."
     )
@@ -230,7 +242,7 @@ class Settings(Limits):
             raise ValueError("must be 1 to 64 letters, digits, or one of _ . : -")
         return value
 
-    @field_validator("public_url", "url")
+    @field_validator("public_url", "url", "otlp_endpoint")
     @classmethod
     def _is_http(cls, value: str | None) -> str | None:
         if value is not None and (
@@ -246,6 +258,13 @@ class Settings(Limits):
             raise ValueError(
                 f"must have at least {SHORTEST_KEY} characters, such as `openssl rand -base64 32` makes"
             )
+        return value
+
+    @field_validator("otlp_headers")
+    @classmethod
+    def _are_headers(cls, value: Secret | None) -> Secret | None:
+        if value is not None and not all(name and "=" in pair for pair, name in _pairs(value)):
+            raise ValueError("must be `name=value`, several with commas between")
         return value
 
     @field_validator("event_retention")
@@ -303,6 +322,11 @@ class Settings(Limits):
         """Valkey by URL: the one that is set, else the embedded one of the home."""
         return self.redis_url or Secret(self.place.valkey_address().url())
 
+    def collector_headers(self) -> dict[str, str]:
+        """What goes to the collector beside the traces."""
+        pairs = _pairs(self.otlp_headers) if self.otlp_headers is not None else ()
+        return {name: pair.partition("=")[2].strip() for pair, name in pairs}
+
     def master_key(self) -> Secret:
         """The key that is set; else the home's own, made 0600 the first time, which production refuses."""
         if self.secret_key is not None:
@@ -324,6 +348,11 @@ class Settings(Limits):
 
     def source_of(self, name: str) -> SettingSource:
         return SettingSource(self._origins.get(name, SettingSource.DEFAULT))
+
+
+def _pairs(headers: Secret) -> list[tuple[str, str]]:
+    """Each `name=value` with its name."""
+    return [(pair, pair.partition("=")[0].strip()) for pair in headers.reveal().split(",")]
 
 
 def _of_scheme(value: Secret | None, *schemes: str) -> Secret | None:

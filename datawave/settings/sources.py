@@ -16,7 +16,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PROFILES: Mapping[str, Mapping[str, Any]] = {
     "development": {},
     "test": {"demo": False, "log_level": "warning"},
-    "production": {"demo": False, "log_format": "json", "allow_private_sources": False},
+    "production": {
+        "demo": False,
+        "log_format": "json",
+        "allow_private_sources": False,
+        "trace_share": 0.1,
+    },
 }
 
 

@@ -6,8 +6,8 @@ passed by, which cannot tell a refused request from an executed one, nor keep do
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator, Sequence
+from contextlib import AbstractContextManager, aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -53,6 +53,16 @@ def everybody_is_a_stranger(_session: Session) -> bool:
     return False
 
 
+Tell = Callable[[Sequence[GraphQLError]], None]
+Watch = Callable[["Operation"], AbstractContextManager[Tell]]
+
+
+@contextmanager
+def unwatched(_operation: Operation) -> Generator[Tell]:
+    """Nobody counts."""
+    yield lambda _errors: None
+
+
 async def admit_all(_ready: Ready) -> None:
     """No price on anything."""
 
@@ -62,7 +72,8 @@ class Engine:
     """The schema with what decides how its operations are admitted and how their errors are told.
 
     `frank` says to whom suggestions and offending values may be shown; `admit` may refuse a valid operation
-    before it runs, for its cost or its rate.
+    before it runs, for its cost or its rate. `watch` surrounds the running of each, or the opening of a
+    stream, and is told of its errors.
     """
 
     schema: strawberry.Schema
@@ -70,6 +81,7 @@ class Engine:
     present: Present = present
     frank: Callable[[Session], bool] = everybody_is_a_stranger
     admit: Admit = admit_all
+    watch: Watch = unwatched
     documents: Documents = field(init=False)
 
     def __post_init__(self) -> None:
@@ -169,10 +181,13 @@ class Operation:
         return self.executor.operation.operation
 
     async def once(self) -> bytes:
-        result = self.executor.execute_operation()
-        if optimized_is_awaitable(result):
-            result = await cast("Awaitable[ExecutionResult]", result)
-        return self._answer(cast("ExecutionResult", result))
+        with self.engine.watch(self) as tell:
+            result = self.executor.execute_operation()
+            if optimized_is_awaitable(result):
+                result = await cast("Awaitable[ExecutionResult]", result)
+            found = cast("ExecutionResult", result)
+            tell(found.errors or ())
+        return self._answer(found)
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         """The answers one by one: the source is pulled only when the last one was taken.
@@ -194,9 +209,11 @@ class Operation:
                 yield self._answer(result)
 
     async def _source(self) -> AsyncIterable[Any]:
-        source = _core.create_source_event_stream(self.executor)
-        if optimized_is_awaitable(source):
-            source = await cast("Awaitable[AsyncIterable[Any] | ExecutionResult]", source)
+        with self.engine.watch(self) as tell:
+            source = _core.create_source_event_stream(self.executor)
+            if optimized_is_awaitable(source):
+                source = await cast("Awaitable[AsyncIterable[Any] | ExecutionResult]", source)
+            tell(source.errors or () if isinstance(source, ExecutionResult) else ())
         if isinstance(source, ExecutionResult):
             raise Rejected(source.errors or [])
         return cast("AsyncIterable[Any]", source)

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from datawave.transports.credentials import Cookies
 from datawave.transports.door import Door, Session
 from datawave.transports.errors import Present, present
-from datawave.transports.execution import Admit, Engine, admit_all, everybody_is_a_stranger
+from datawave.transports.execution import Admit, Engine, Watch, admit_all, everybody_is_a_stranger, unwatched
 from datawave.transports.http import HttpEndpoint
 from datawave.transports.lifetime import Clock, wall_clock
 from datawave.transports.limits import Limits
@@ -28,14 +28,18 @@ def routes(
     present: Present = present,
     frank: Callable[[Session], bool] = everybody_is_a_stranger,
     admit: Admit = admit_all,
+    watch: Watch = unwatched,
     now: Clock = wall_clock,
 ) -> list[BaseRoute]:
     """HTTP and WebSocket at one path.
 
     `cookie_names` are those a session's cookie may have; `origins` the addresses the program is known by
-    beside the one a request names (behind a proxy). `frank`, `admit` and `present` are explained at `Engine`.
+    beside the one a request names (behind a proxy). `frank`, `admit`, `watch` and `present` are explained at
+    `Engine`.
     """
-    engine = Engine(schema=schema, limits=limits or Limits(), present=present, frank=frank, admit=admit)
+    engine = Engine(
+        schema=schema, limits=limits or Limits(), present=present, frank=frank, admit=admit, watch=watch
+    )
     cookies = Cookies(cookie_names, origins)
     http = HttpEndpoint(engine=engine, door=door, cookies=cookies, now=now)
     socket = SocketEndpoint(engine=engine, door=door, cookies=cookies, now=now)

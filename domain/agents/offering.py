@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from datawave.kit import tracing
 from datawave.kit.commands import Tx
 from domain.agents.events import TaskCancelled, TaskEnded, TaskOffered
 from models.agents import AgentCapability, AgentSource, AgentState, AgentTask, EdgeAgent, TaskState
@@ -49,7 +50,7 @@ async def offer_task(
         offered_at=tx.now,
         created_at=tx.now,
         updated_at=tx.now,
-        instructions=instructions,
+        instructions=instructions | _trace(kind),
         secret_reference=secret_reference,
         attempt=0,
         last_batch=-1,
@@ -59,6 +60,13 @@ async def offer_task(
     await tx.session.flush()
     tx.emit(await offered(tx.session, task))
     return task
+
+
+def _trace(kind: AgentCapability) -> dict[str, str]:
+    """What the agent does belongs to the trace of whoever asked for it. A standing task has no end, and would
+    have its trace grow for ever."""
+    trace = tracing.traceparent() if kind is not AgentCapability.MONITOR else None
+    return {"traceparent": trace} if trace else {}
 
 
 async def cancel_task(tx: Tx, task: AgentTask) -> bool:

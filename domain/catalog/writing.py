@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol, cast
 from uuid import UUID
 
+from datawave.kit import tracing
 from datawave.kit.commands import Tx
 from datawave.kit.database import Base, encoded
 
@@ -39,10 +40,10 @@ async def copy_in(
     tx: Tx, row: type[Base], columns: Sequence[str], records: Sequence[tuple[Any, ...]]
 ) -> None:
     if records:
-        connection = await driver(tx)
-        await connection.copy_records_to_table(
-            row.__tablename__, records=records, columns=columns, timeout=120
-        )
+        connection, table = await driver(tx), row.__tablename__
+        told = {"db.system.name": "postgresql", "db.collection.name": table, "datawave.rows": len(records)}
+        with tracing.span(f"COPY {table}", "client", told):
+            await connection.copy_records_to_table(table, records=records, columns=columns, timeout=120)
 
 
 async def clock(tx: Tx) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -41,7 +41,7 @@ RUNNING_JOBS = text(
 )
 AGENTS = text(
     "SELECT count(*) FILTER (WHERE last_heartbeat_at > datawave_now() - make_interval(secs =>"
-    " :silent)), count(*)"
+    " :silent)), count(*), extract(epoch FROM datawave_now() - max(last_heartbeat_at))::float8"
     " FROM edge_agent WHERE state <> 'REVOKED'"
 )
 
@@ -57,6 +57,8 @@ class Component:
     message: str | None = None
     checked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     breaker_id: UUID | None = None
+    figures: Mapping[str, float] = field(default_factory=dict[str, float])
+    """What was measured of it, for dashboards that keep figures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,9 @@ class Health:
     degraded: Sequence[str]
 
 
-Found = tuple[HealthState, str | None]
+Figures = Mapping[str, float]
+Found = tuple[HealthState, str | None, Figures]
+NOTHING: Figures = {}
 
 
 class Examiner:
@@ -116,11 +120,13 @@ class Examiner:
         began = time.perf_counter()
         try:
             async with asyncio.timeout(PATIENCE):
-                state, message = await look()
+                state, message, figures = await look()
         except (UnavailableError, RedisError, VaultError, OSError, TimeoutError):
-            state, message = DOWN, f"{name.capitalize()} does not answer."
+            state, message, figures = DOWN, f"{name.capitalize()} does not answer.", NOTHING
         taken = round((time.perf_counter() - began) * 1_000, 1)
-        return Component(name=name, kind=kind, state=state, latency_ms=taken, message=message)
+        return Component(
+            name=name, kind=kind, state=state, latency_ms=taken, message=message, figures=figures
+        )
 
     async def _row(self, statement: Any, **given: Any) -> Any:
         async with self._database.connection() as connection:
@@ -128,41 +134,48 @@ class Examiner:
 
     async def _of_database(self) -> Found:
         await self._row(text("SELECT 1"))
-        return HEALTHY, None
+        return HEALTHY, None, NOTHING
 
     async def _of_valkey(self) -> Found:
         await self._valkey.exists(self._queue)
-        return HEALTHY, None
+        return HEALTHY, None, NOTHING
 
     async def _of_relay(self) -> Found:
         count, age = await self._row(RELAY)
+        figures = {"waiting": float(count), "lagSeconds": round(age, 3)}
         if age > RELAY_LAGS:
-            return DEGRADED, f"Events reach their readers late: {count} wait, the oldest for {age:.0f} s."
-        return HEALTHY, None
+            late = f"Events reach their readers late: {count} wait, the oldest for {age:.0f} s."
+            return DEGRADED, late, figures
+        return HEALTHY, None, figures
 
     async def _of_workers(self) -> Found:
         """Told by the jobs themselves: one that waits long while nothing runs has no worker."""
         count, age = await self._row(WAITING_JOBS)
+        figures = {"due": float(count), "lagSeconds": round(max(age, 0.0), 3)}
         if age <= NOBODY_WORKS:
-            return HEALTHY, None
+            return HEALTHY, None, figures
         [running] = await self._row(RUNNING_JOBS)
         alive = await self._valkey.exists(f"{self._queue}:health-check")
         if running or alive:
-            return DEGRADED, f"Jobs wait: {count} are due, the oldest for {age:.0f} s."
-        return DOWN, f"No worker takes jobs: {count} wait; start one with `datawave worker`."
+            return DEGRADED, f"Jobs wait: {count} are due, the oldest for {age:.0f} s.", figures
+        return DOWN, f"No worker takes jobs: {count} wait; start one with `datawave worker`.", figures
 
     async def _of_vault(self) -> Found:
         async with self._database.session() as session:
             key = (await session.scalars(select(VaultKey).where(VaultKey.active).limit(1))).one_or_none()
         if key is not None:
             self._keyring.unwrap(key.wrapped, key.id)
-        return HEALTHY, None
+        return HEALTHY, None, NOTHING
 
     async def _of_agents(self) -> Found:
-        alive, known = await self._row(AGENTS, silent=AGENT_SILENT)
+        alive, known, silent = await self._row(AGENTS, silent=AGENT_SILENT)
+        figures = {"alive": float(alive), "known": float(known)}
+        if silent is not None:
+            figures["lastHeartbeatSeconds"] = round(max(silent, 0.0), 3)
         if known and alive < known:
-            return DEGRADED, f"{known - alive} of {known} agents are silent; their sources are not reached."
-        return HEALTHY, None
+            words = f"{known - alive} of {known} agents are silent; their sources are not reached."
+            return DEGRADED, words, figures
+        return HEALTHY, None, figures
 
     async def _open_breakers(self) -> Sequence[CircuitBreaker]:
         try:
