@@ -3,7 +3,9 @@ send, so that the number of series is bounded."""
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+
+disable_created_metrics()
 
 REQUESTS = Counter("datawave_http_requests", "Requests, as they were answered.", ["path", "method", "status"])
 OPERATIONS = Histogram(

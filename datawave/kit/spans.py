@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from threading import Thread
 
 from opentelemetry import trace as otel
 from opentelemetry.context import Context
@@ -22,6 +23,9 @@ from datawave.kit.tracing import NOWHERE, Kind, Trace, Value
 
 PATIENCE = 5.0
 """So long a collector may take; what does not fit the queue meanwhile is dropped, and nobody waits."""
+
+LAST_WORDS = 2.0
+"""What is left may take so long to be sent when the process ends."""
 
 KINDS: dict[Kind, otel.SpanKind] = {
     "internal": otel.SpanKind.INTERNAL,
@@ -96,7 +100,10 @@ class Collector:
         return RecordedSpan(made)
 
     def stop(self) -> None:
-        self._provider.shutdown()
+        """A process that ends does not wait for a collector that is away."""
+        ending = Thread(target=self._provider.shutdown, name="spans.ending", daemon=True)
+        ending.start()
+        ending.join(LAST_WORDS)
 
 
 def _context(above: Trace) -> Context:
