@@ -9,10 +9,6 @@ export interface Example {
   variables: string;
 }
 
-export function withoutComments(text: string): string {
-  return text.replace(/^(#[^\n]*\n)+/, "").trim();
-}
-
 function explanationOf(text: string): string {
   const lines = text.split("\n");
   const end = lines.findIndex((line) => !line.startsWith("#"));
