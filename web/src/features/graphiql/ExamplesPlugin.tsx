@@ -5,12 +5,16 @@ import { useEffect, useState } from "react";
 import type { Example } from "./exampleText";
 import { EXAMPLES } from "./examples";
 
+/** As in graphiql.css: a pane covers the editors. */
+const NARROW = "(max-width: 700px)";
+
 function useOpenExample(): (example: Example) => void {
-  const { addTab, changeTab } = useGraphiQLActions();
+  const { addTab, changeTab, setVisiblePlugin } = useGraphiQLActions();
   const tabs = useGraphiQL((state) => state.tabs);
   const queryEditor = useGraphiQL((state) => state.queryEditor);
   const variableEditor = useGraphiQL((state) => state.variableEditor);
   return ({ query, variables }) => {
+    if (window.matchMedia(NARROW).matches) setVisiblePlugin(null);
     const open = tabs.findIndex((tab) => tab.query === query);
     if (open >= 0) return changeTab(open);
     addTab();

@@ -1,9 +1,11 @@
 /** GraphiQL with the page's session, the docs' examples as its first tabs, and streams over the WebSocket. */
 import { explorerPlugin } from "@graphiql/plugin-explorer";
+import { useGraphiQL } from "@graphiql/react";
 import { GraphiQL } from "graphiql";
-import { useSyncExternalStore } from "react";
+import { useEffect, useSyncExternalStore } from "react";
 import { Logo } from "../../ui/Logo";
 import { theme } from "../../ui/theme";
+import { ThemeButton } from "../../ui/ThemeButton";
 import { Gate } from "../identity";
 import { EXAMPLES } from "./examples";
 import { examplesPlugin, LinkedExample } from "./ExamplesPlugin";
@@ -16,7 +18,6 @@ const defaultTabs = EXAMPLES.map(({ query, variables }) => ({ query, variables }
 
 export function GraphiqlPage() {
   const chosen = useSyncExternalStore(theme.watch, theme.get);
-  const forced = chosen === "system" ? {} : { forcedTheme: chosen };
   return (
     <main className="graphiql-page">
       <h1 className="visually-hidden">GraphiQL</h1>
@@ -26,9 +27,11 @@ export function GraphiqlPage() {
           plugins={plugins}
           defaultTabs={defaultTabs}
           defaultEditorToolsVisibility="variables"
-          {...forced}
+          // One choice for both pages; GraphiQL's own would forget what the other page says.
+          forcedTheme={chosen}
         >
           <GraphiQL.Logo>
+            <ThemeButton />
             <a className="brand" href="/" title="To the live page">
               <Logo /> DataWave
             </a>
@@ -40,6 +43,7 @@ export function GraphiqlPage() {
                 {merge}
                 {copy}
                 <LinkedExample />
+                <LongLines />
               </>
             )}
           </GraphiQL.Toolbar>
@@ -47,4 +51,11 @@ export function GraphiqlPage() {
       </Gate>
     </main>
   );
+}
+
+/** What an example says stands in its first lines, which are longer than half a page is wide. */
+function LongLines() {
+  const editor = useGraphiQL((state) => state.queryEditor);
+  useEffect(() => editor?.updateOptions({ wordWrap: "on" }), [editor]);
+  return null;
 }
