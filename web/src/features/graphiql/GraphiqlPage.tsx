@@ -7,49 +7,58 @@ import { Logo } from "../../ui/Logo";
 import { theme } from "../../ui/theme";
 import { ThemeButton } from "../../ui/ThemeButton";
 import { Gate } from "../identity";
-import { EXAMPLES } from "./examples";
 import { examplesPlugin, LinkedExample } from "./ExamplesPlugin";
 import { createFetcher } from "./fetcher";
+import { Examples, useExamplesForHere } from "./useExamples";
 import "./graphiql.css";
 
 const fetcher = createFetcher();
 const plugins = [examplesPlugin, explorerPlugin()];
-const defaultTabs = EXAMPLES.map(({ query, variables }) => ({ query, variables }));
 
 export function GraphiqlPage() {
-  const chosen = useSyncExternalStore(theme.watch, theme.get);
   return (
     <main className="graphiql-page">
       <h1 className="visually-hidden">GraphiQL</h1>
       <Gate meanwhile={null}>
-        <GraphiQL
-          fetcher={fetcher}
-          plugins={plugins}
-          defaultTabs={defaultTabs}
-          defaultEditorToolsVisibility="variables"
-          // One choice for both pages; GraphiQL's own would forget what the other page says.
-          forcedTheme={chosen}
-        >
-          <GraphiQL.Logo>
-            <ThemeButton />
-            <a className="brand" href="/" title="To the live page">
-              <Logo /> DataWave
-            </a>
-          </GraphiQL.Logo>
-          <GraphiQL.Toolbar>
-            {({ prettify, merge, copy }) => (
-              <>
-                {prettify}
-                {merge}
-                {copy}
-                <LinkedExample />
-                <LongLines />
-              </>
-            )}
-          </GraphiQL.Toolbar>
-        </GraphiQL>
+        <Editor />
       </Gate>
     </main>
+  );
+}
+
+function Editor() {
+  const chosen = useSyncExternalStore(theme.watch, theme.get);
+  const examples = useExamplesForHere();
+  if (examples === null) return null;
+  return (
+    <Examples value={examples}>
+      <GraphiQL
+        fetcher={fetcher}
+        plugins={plugins}
+        defaultTabs={examples.map(({ query, variables }) => ({ query, variables }))}
+        defaultEditorToolsVisibility="variables"
+        // One choice for both pages; GraphiQL's own would forget what the other page says.
+        forcedTheme={chosen}
+      >
+        <GraphiQL.Logo>
+          <ThemeButton />
+          <a className="brand" href="/" title="To the live page">
+            <Logo /> DataWave
+          </a>
+        </GraphiQL.Logo>
+        <GraphiQL.Toolbar>
+          {({ prettify, merge, copy }) => (
+            <>
+              {prettify}
+              {merge}
+              {copy}
+              <LinkedExample />
+              <LongLines />
+            </>
+          )}
+        </GraphiQL.Toolbar>
+      </GraphiQL>
+    </Examples>
   );
 }
 

@@ -18,6 +18,12 @@ function explanationOf(text: string): string {
     .join(" ");
 }
 
+/** With the id that it asks for; without a source it goes on asking. */
+export function aboutSource(example: Example, id: string | undefined): Example {
+  if (id === undefined) return example;
+  return { ...example, variables: example.variables.replaceAll("<id of a source>", id) };
+}
+
 /** Words that a file's name cannot spell. */
 const SPELLINGS: { readonly [word: string]: string } = {
   i: "I",

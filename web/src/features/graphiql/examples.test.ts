@@ -10,6 +10,7 @@ import {
 } from "graphql";
 import { getVariableValues } from "graphql/execution/values";
 import { expect, test } from "vitest";
+import { aboutSource } from "./exampleText";
 import { EXAMPLES } from "./examples";
 
 const snapshot = resolve(process.cwd(), process.env["DATAWAVE_SCHEMA"] ?? "../schema/schema.graphql");
@@ -39,6 +40,13 @@ test.each(EXAMPLES)(
     expect(getVariableValues(schema, operation.variableDefinitions ?? [], given).errors).toBeUndefined();
   },
 );
+
+test("where there is a source, examples that ask for one are about it", () => {
+  const discover = EXAMPLES.find(({ slug }) => slug === "04-discover");
+  if (discover === undefined) throw new Error("There is no example of a discovery.");
+  expect(aboutSource(discover, "source_1").variables).toContain('"dataSourceId": "source_1"');
+  expect(aboutSource(discover, undefined)).toBe(discover);
+});
 
 test("the explanation is what stands before the operation", () => {
   const connect = EXAMPLES.find(({ slug }) => slug === "02-connect-postgresql");

@@ -1,6 +1,6 @@
 /** GraphiQL's way to the API: HTTP and one WebSocket, both with the page's cookie. */
-import { createGraphiQLFetcher, type Fetcher } from "@graphiql/toolkit";
-import { getOperationAST, type ExecutionResult } from "graphql";
+import { createGraphiQLFetcher, type Fetcher, type FetcherParams } from "@graphiql/toolkit";
+import { getOperationAST, parse, type ExecutionResult, type OperationDefinitionNode } from "graphql";
 import { createClient, type Client, type SubscribePayload } from "graphql-ws";
 import { ENDPOINT, socketAddress } from "../../live/http";
 import { isObject } from "../../live/json";
@@ -36,13 +36,24 @@ async function fetchWatched(input: RequestInfo | URL, init?: RequestInit): Promi
   return response;
 }
 
+/** Of what is written now: GraphiQL's own word is of what was there a moment before, in the last tab maybe. */
+function operationOf({ query, operationName }: FetcherParams): OperationDefinitionNode | null {
+  try {
+    const document = parse(query);
+    return getOperationAST(document, operationName) ?? getOperationAST(document) ?? null;
+  } catch {
+    // The API says what is wrong with it.
+    return null;
+  }
+}
+
 /** The toolkit's own way leaves a refused stream's error unhandled in the console. */
 async function* follow(socket: Client, payload: SubscribePayload): AsyncGenerator<unknown> {
   try {
     yield* socket.iterate(payload);
   } catch (error) {
-    if (error instanceof CloseEvent) throw new Error(CUT_OFF);
-    throw error;
+    if (!(error instanceof CloseEvent)) throw error;
+    yield { errors: [{ message: CUT_OFF }] };
   }
 }
 
@@ -56,9 +67,10 @@ export function createFetcher(): Fetcher {
   });
   const overHttp = createGraphiQLFetcher({ url: ENDPOINT, fetch: fetchWatched });
   return (params, options) => {
-    const operation = options?.documentAST && getOperationAST(options.documentAST, params.operationName);
-    if (operation?.operation !== "subscription") return overHttp(params, options);
+    const operation = operationOf(params);
+    const asked = { ...params, operationName: operation?.name?.value ?? null };
+    if (operation?.operation !== "subscription") return overHttp(asked, options);
     // Its type wants errors to be instances of a class; what is shown is JSON.
-    return follow(socket, params) as AsyncIterable<ExecutionResult>;
+    return follow(socket, asked) as AsyncIterable<ExecutionResult>;
   };
 }
