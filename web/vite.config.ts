@@ -1,11 +1,24 @@
 import { resolve } from "node:path";
 import react from "@vitejs/plugin-react";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 const server = process.env["DATAWAVE_URL"] ?? "http://127.0.0.1:8000";
 
+/**
+ * GraphiQL titles its icons after its functions, of whose names a build leaves letters ("u t icon").
+ * Its buttons have names of their own.
+ */
+const untitledIcons: Plugin = {
+  name: "untitled-icons",
+  transform: {
+    filter: { id: /@graphiql\/react\/dist\/icons\/index\.js/ },
+    handler: (code) => code.replace(/const title = RawComponent\.name[^;]*;/, "const title = undefined;"),
+  },
+};
+
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), untitledIcons],
   build: {
     target: ["chrome123", "firefox120", "safari17.5"],
     // No data: addresses where a file will do; what is fetched is hashed and cached for good.

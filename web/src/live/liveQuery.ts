@@ -154,8 +154,9 @@ export class LiveQuery<Data extends { cursor: string }, Event> {
   /** Shows what is wrong; what passes by itself is asked again, later and later. */
   #refused(problem: ApiError): void {
     this.#stopStream();
-    this.state.set({ data: this.state.get().data, problem });
+    // The sign-in comes up for the whole page and says it.
     if (problem.code === "UNAUTHENTICATED") return this.#options.connection.signedOut();
+    this.state.set({ data: this.state.get().data, problem });
     if (!passes(problem)) return;
     const { retryAfterSeconds } = problem;
     const wait =

@@ -42,3 +42,8 @@ export const RUN_STATES: Record<RunState, Word> = {
 export function wordFor<State extends string>(words: Record<State, Word>, state: State): Word {
   return (words as Partial<Record<State, Word>>)[state] ?? { text: state, tone: "plain" };
 }
+
+/** What failed, and what to do about it. */
+export function failureWords({ message, hint }: { message: string; hint: string | null }): string {
+  return hint === null ? message : `${message} ${hint}`;
+}

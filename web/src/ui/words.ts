@@ -17,10 +17,10 @@ export function plural(value: Whole, one: string, many = `${one}s`): string {
   return `${count(value)} ${Number(value) === 1 ? one : many}`;
 }
 
-/** `0.4 s`, `41 s`, `4 min 12 s`, `2 h 5 min`. */
+/** `0.4 s`, `2 s`, `41 s`, `4 min 12 s`, `2 h 5 min`. */
 export function duration(milliseconds: number): string {
   const seconds = Math.max(0, milliseconds) / 1000;
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 10) return `${Number(seconds.toFixed(1))} s`;
   if (seconds < 60) return `${Math.floor(seconds)} s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;

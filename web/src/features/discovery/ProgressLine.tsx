@@ -32,10 +32,11 @@ export function progressWords(progress: ProgressBarFragment): string {
   const { unit, ratePerSecond, etaSeconds, message } = progress;
   const fast = ratePerSecond === null ? null : `${rate(ratePerSecond)} ${unit}/s`;
   const still =
-    etaSeconds === null ? null : `~${duration(Math.max(etaSeconds, 1) * 1000).replace(".0 ", " ")} left`;
+    etaSeconds === null ? null : `~${duration(Math.max(etaSeconds, 1) * 1000)} left`;
   return [howFar(progress), fast, still, message].filter((part) => part !== null && part !== "").join(" · ");
 }
 
 export function howFar({ done, total, unit }: ProgressBarFragment): string {
+  if (total === null && Number(done) === 0) return "Nothing yet";
   return total === null ? `${count(done)} ${unit}` : `${count(done)} of ${count(total)} ${unit}`;
 }

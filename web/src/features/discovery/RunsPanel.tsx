@@ -5,7 +5,7 @@ import { useNow } from "../../live/LivePill";
 import { useLive } from "../../live/useLive";
 import { Chip, Mark } from "../../ui/Chip";
 import { Problem } from "../../ui/Problem";
-import { RUN_STATES, wordFor } from "../../ui/states";
+import { failureWords, RUN_STATES, wordFor } from "../../ui/states";
 import { count, duration, exactTime, sentenceCase } from "../../ui/words";
 import { Announcement } from "./Announcement";
 import { ProgressLine } from "./ProgressLine";
@@ -20,8 +20,8 @@ export function RunsPanel() {
   return (
     <section className="card" aria-labelledby="runs-title" aria-busy={data === null && problem === null}>
       <header>
-        <h2 id="runs-title">Running now</h2>
-        {going.length === 0 ? null : <span className="count">{count(going.length)}</span>}
+        <h2 id="runs-title">Runs</h2>
+        {going.length === 0 ? null : <span className="count">{count(going.length)} going</span>}
       </header>
       {problem === null ? null : <Problem of="Runs" problem={problem} again={again} />}
       {runs === undefined ? problem === null ? <RunSkeleton /> : null : <Runs runs={runs} now={now} />}
@@ -64,7 +64,7 @@ function Run({ run, now }: { run: RunRowFragment; now: number }) {
         ))}
       </ol>
       {ended ? (
-        <p className="quiet">{run.failure?.message ?? summaryOf(run)}</p>
+        <p className="quiet">{run.failure === null ? summaryOf(run) : failureWords(run.failure)}</p>
       ) : (
         <ProgressLine progress={run.progress} />
       )}
@@ -74,10 +74,13 @@ function Run({ run, now }: { run: RunRowFragment; now: number }) {
 
 function Elapsed({ run, now }: { run: RunRowFragment; now: number }) {
   if (run.startedAt === null) return null;
-  const until = run.finishedAt === null ? now : Date.parse(run.finishedAt);
+  const began = Date.parse(run.startedAt);
+  // While it goes, the clock moves by whole seconds.
+  const took =
+    run.finishedAt === null ? Math.floor((now - began) / 1000) * 1000 : Date.parse(run.finishedAt) - began;
   return (
     <time className="elapsed" dateTime={run.startedAt} title={`Started ${exactTime(run.startedAt)}`}>
-      {duration(until - Date.parse(run.startedAt))}
+      {duration(took)}
     </time>
   );
 }
@@ -85,7 +88,11 @@ function Elapsed({ run, now }: { run: RunRowFragment; now: number }) {
 function Stage({ stage }: { stage: RunRowFragment["stages"][number] }) {
   const { text, tone } = wordFor(RUN_STATES, stage.state);
   return (
-    <li className="stage" data-state={tone} title={stage.failure?.message ?? text}>
+    <li
+      className="stage"
+      data-state={tone}
+      title={stage.failure === null ? text : failureWords(stage.failure)}
+    >
       <Mark tone={tone} size={12} /> {sentenceCase(stage.kind)}
       <span className="visually-hidden">: {text}</span>
     </li>

@@ -3,14 +3,18 @@ import { useGraphiQL, useGraphiQLActions, type GraphiQLPlugin } from "@graphiql/
 import { BookOpenText } from "lucide-react";
 import { useEffect, useState } from "react";
 import type { Example } from "./exampleText";
-import { EXAMPLES } from "./examples";
+import { useExamples } from "./useExamples";
+
+/** As in graphiql.css: a pane covers the editors. */
+const NARROW = "(max-width: 700px)";
 
 function useOpenExample(): (example: Example) => void {
-  const { addTab, changeTab } = useGraphiQLActions();
+  const { addTab, changeTab, setVisiblePlugin } = useGraphiQLActions();
   const tabs = useGraphiQL((state) => state.tabs);
   const queryEditor = useGraphiQL((state) => state.queryEditor);
   const variableEditor = useGraphiQL((state) => state.variableEditor);
   return ({ query, variables }) => {
+    if (window.matchMedia(NARROW).matches) setVisiblePlugin(null);
     const open = tabs.findIndex((tab) => tab.query === query);
     if (open >= 0) return changeTab(open);
     addTab();
@@ -21,11 +25,12 @@ function useOpenExample(): (example: Example) => void {
 
 function Examples() {
   const open = useOpenExample();
+  const examples = useExamples();
   return (
     <section className="examples" aria-label="Examples">
       <div className="graphiql-doc-explorer-title">Examples</div>
       <ul>
-        {EXAMPLES.map((example) => (
+        {examples.map((example) => (
           <li key={example.slug}>
             <button type="button" onClick={() => open(example)}>
               <strong>{example.title}</strong>
@@ -48,6 +53,7 @@ export const examplesPlugin: GraphiQLPlugin = {
 export function LinkedExample() {
   const ready = useGraphiQL((state) => state.queryEditor !== undefined && state.variableEditor !== undefined);
   const open = useOpenExample();
+  const examples = useExamples();
   const [address, setAddress] = useState(window.location.hash);
   useEffect(() => {
     const follow = (): void => setAddress(window.location.hash);
@@ -55,11 +61,11 @@ export function LinkedExample() {
     return () => window.removeEventListener("hashchange", follow);
   }, []);
   useEffect(() => {
-    const wanted = EXAMPLES.find(({ slug }) => slug === address.slice(1));
+    const wanted = examples.find(({ slug }) => slug === address.slice(1));
     if (!ready || wanted === undefined) return;
     window.history.replaceState(null, "", window.location.pathname);
     setAddress("");
     open(wanted);
-  }, [ready, address, open]);
+  }, [ready, address, open, examples]);
   return null;
 }

@@ -9,10 +9,6 @@ export interface Example {
   variables: string;
 }
 
-export function withoutComments(text: string): string {
-  return text.replace(/^(#[^\n]*\n)+/, "").trim();
-}
-
 function explanationOf(text: string): string {
   const lines = text.split("\n");
   const end = lines.findIndex((line) => !line.startsWith("#"));
@@ -20,6 +16,12 @@ function explanationOf(text: string): string {
     .slice(0, end)
     .map((line) => line.replace(/^#\s?/, ""))
     .join(" ");
+}
+
+/** With the id that it asks for; without a source it goes on asking. */
+export function aboutSource(example: Example, id: string | undefined): Example {
+  if (id === undefined) return example;
+  return { ...example, variables: example.variables.replaceAll("<id of a source>", id) };
 }
 
 /** Words that a file's name cannot spell. */

@@ -66,7 +66,7 @@ export function FeedRows({ events }: { events: readonly EventRowFragment[] }) {
 
 const EventLine = memo(function EventLine({ event }: { event: EventRowFragment }) {
   const about = whom(event);
-  const told = facts(event.data);
+  const told = facts(event);
   return (
     <li>
       <time dateTime={event.at} title={exactTime(event.at)}>

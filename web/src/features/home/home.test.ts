@@ -47,11 +47,16 @@ test("when all that was shown has fallen off, everything kept is new", () => {
   expect(feedOf(events(4).events.nodes, held).waiting).toBe(4);
 });
 
+const told = (data: unknown): string[] => facts({ subject: null, data });
+
 test("an event reads as a sentence about a thing", () => {
   expect(what({ type: "SchemaDriftRecorded" })).toBe("Schema drift recorded");
-  expect(whom({ subject: { __typename: "DataSource", id: "source_1", name: "Shop" } })).toBe("Shop");
-  expect(whom({ subject: { __typename: "Tag", id: "tag_1" } })).toBe("Tag");
-  expect(whom({ subject: null })).toBeNull();
+  const shop = { __typename: "DataSource", id: "source_1", name: "Shop" } as const;
+  const role = { __typename: "Role", id: "role_1" } as const;
+  expect(whom({ subject: shop, data: {} })).toBe("Shop");
+  expect(whom({ subject: role, data: { name: "Auditor" } })).toBe("Auditor");
+  expect(whom({ subject: role, data: {} })).toBeNull();
+  expect(whom({ subject: null, data: null })).toBeNull();
 });
 
 test("facts are few, plain and for people", () => {
@@ -61,9 +66,22 @@ test("facts are few, plain and for people", () => {
     added: 4100,
     changed: 2,
     joined: true,
+    removed: 0,
     nested: { not: "told" },
     reason: "by hand",
   };
-  expect(facts(data)).toEqual(["added 4,100", "changed 2", "joined"]);
-  expect(facts(null)).toEqual([]);
+  expect(told(data)).toEqual(["added 4,100", "changed 2", "joined"]);
+  expect(told(null)).toEqual([]);
+});
+
+test("what code calls by a name is said as everywhere on the page", () => {
+  expect(told({ kind: "DiscoverSource", state: "SUCCEEDED", attempt: 0 })).toEqual(["Discover source", "Done"]);
+  expect(told({ key: "update_catalog", after: "RUNNING", before: "QUEUED" })).toEqual([
+    "Update catalog",
+    "Queued → Running",
+  ]);
+  expect(told({ after: "QUEUED", before: null })).toEqual(["Queued"]);
+  expect(told({ last: 45, first: 44 })).toEqual(["no. 44–45"]);
+  expect(told({ last: 46, first: 46 })).toEqual(["no. 46"]);
+  expect(told({ name: "Auditor" })).toEqual([]);
 });

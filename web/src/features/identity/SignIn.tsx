@@ -23,14 +23,16 @@ function useSignIn() {
   const [state, setState] = useState<State>({ busy: false, needsCode: false, refused: null });
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
-    const attempt = attemptFrom(event.currentTarget);
+    const form = event.currentTarget;
     setState((now) => ({ ...now, busy: true, refused: null }));
-    const outcome = await signIn(attempt);
+    const outcome = await signIn(attemptFrom(form));
     setState((now) => ({
       busy: false,
       needsCode: now.needsCode || outcome === "second-factor",
       refused: typeof outcome === "object" ? outcome.refused : null,
     }));
+    // The button was disabled meanwhile and has lost the focus; what is wrong is most likely the password.
+    if (typeof outcome === "object") form.querySelector<HTMLInputElement>("[name=password]")?.select();
   };
   return { state, submit };
 }
@@ -38,13 +40,15 @@ function useSignIn() {
 export function SignIn({ again }: { again: boolean }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const { state, submit } = useSignIn();
-  useEffect(() => dialog.current?.showModal(), []);
+  const show = (): void => dialog.current?.showModal();
+  useEffect(show, []);
   return (
     <dialog
       ref={dialog}
       className="dialog"
       aria-labelledby="sign-in-title"
-      onCancel={(event) => event.preventDefault()}
+      // A second Escape closes a dialog whatever it says to the first.
+      onClose={show}
     >
       <form className="sign-in" onSubmit={(event) => void submit(event)}>
         <h2 id="sign-in-title">

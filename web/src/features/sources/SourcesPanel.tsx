@@ -4,10 +4,10 @@ import type { SourceChangedSubscription, SourceRowFragment, SourcesQuery } from 
 import { useNow } from "../../live/LivePill";
 import { useLive } from "../../live/useLive";
 import { Chip, Mark } from "../../ui/Chip";
-import { howFar } from "../discovery";
+import { changesOf, howFar } from "../discovery";
 import { Problem } from "../../ui/Problem";
-import { HEALTH_STATES, RUN_STATES, SOURCE_STATES, wordFor } from "../../ui/states";
-import { ago, count, exactTime, plural, rate } from "../../ui/words";
+import { failureWords, HEALTH_STATES, RUN_STATES, SOURCE_STATES, wordFor } from "../../ui/states";
+import { ago, count, exactTime, rate } from "../../ui/words";
 import { NoSources } from "./NoSources";
 import "./sources.css";
 
@@ -17,6 +17,8 @@ export function addSource(
   { dataSourceChanged: { dataSource } }: SourceChangedSubscription,
 ): SourcesQuery {
   const { nodes } = data.dataSources;
+  // Null for whoever may not see it any more.
+  if (dataSource === null) return data;
   if (nodes.some(({ id }) => id === dataSource.id)) return data;
   return { ...data, dataSources: { ...data.dataSources, nodes: [dataSource, ...nodes] } };
 }
@@ -49,30 +51,28 @@ function summary(sources: readonly SourceRowFragment[], more: boolean): string {
   const living = sources.filter(({ state }) => state !== "DECOMMISSIONED");
   const ill = living.filter(({ state }) => state === "DEGRADED" || state === "UNREACHABLE").length;
   const total = `${count(living.length)}${more ? "+" : ""}`;
-  return ill === 0 ? total : `${total}, ${count(ill)} not well`;
+  return ill === 0 ? total : `${total} · ${count(ill)} not well`;
 }
 
 export function Sources({ sources, now }: { sources: readonly SourceRowFragment[]; now: number }) {
   if (sources.length === 0) return <NoSources />;
   return (
-    <div className="scroll-x" role="region" aria-label="Sources, scrollable" tabIndex={0}>
-      <table className="sources">
-        <thead>
-          <tr>
-            <th scope="col">Source</th>
-            <th scope="col">State</th>
-            <th scope="col">Health</th>
-            <th scope="col">Holds</th>
-            <th scope="col">Last discovery</th>
-          </tr>
-        </thead>
-        <tbody>
-          {sources.map((source) => (
-            <SourceRow key={source.id} source={source} now={now} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <table className="sources">
+      <thead>
+        <tr>
+          <th scope="col">Source</th>
+          <th scope="col">State</th>
+          <th scope="col">Health</th>
+          <th scope="col">Holds</th>
+          <th scope="col">Last discovery</th>
+        </tr>
+      </thead>
+      <tbody>
+        {sources.map((source) => (
+          <SourceRow key={source.id} source={source} now={now} />
+        ))}
+      </tbody>
+    </table>
   );
 }
 
@@ -111,7 +111,7 @@ function Health({ health }: { health: SourceRowFragment["health"] }) {
         <Mark tone={tone} /> {text}
         {health.latencyMs === null ? null : <span className="quiet">{rate(health.latencyMs)} ms</span>}
       </span>
-      {health.failure === null ? null : <span className="failure">{health.failure.message}</span>}
+      {health.failure === null ? null : <span className="failure">{failureWords(health.failure)}</span>}
     </>
   );
 }
@@ -150,37 +150,19 @@ function LatestDiscovery({
           </time>
         )}
       </span>
-      <span className="quiet">{discovery.failure?.message ?? outcome(discovery)}</span>
+      <span className="quiet">{outcome(discovery)}</span>
     </>
   );
 }
 
 function outcome({
+  failure,
   finishedAt,
   progress,
   summary,
 }: NonNullable<SourceRowFragment["latestDiscovery"]>): string {
-  return finishedAt === null ? howFar(progress) : changes(summary);
-}
-
-function changes({
-  columns,
-  added,
-  changed,
-  removed,
-}: {
-  columns: number;
-  added: number;
-  changed: number;
-  removed: number;
-}): string {
-  const parts = [
-    added > 0 && `${count(added)} new`,
-    changed > 0 && `${count(changed)} changed`,
-    removed > 0 && `${count(removed)} gone`,
-  ];
-  const told = parts.filter((part) => part !== false).join(", ");
-  return `${plural(columns, "column")}, ${told === "" ? "no change" : told}`;
+  if (failure !== null) return failureWords(failure);
+  return finishedAt === null ? howFar(progress) : changesOf(summary);
 }
 
 function SourcesSkeleton() {
