@@ -38,8 +38,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if started is None:
         return
     try:
-        if os.environ.get("DATAWAVE_TEST_EXTERNAL"):
-            asyncio.run(servers.forget_template())
+        asyncio.run(started.forget())
     finally:
         started.stop()
 
@@ -54,9 +53,7 @@ async def database() -> AsyncIterator[str]:
 @pytest.fixture
 def valkey() -> servers.ValkeySpace:
     """The run's Valkey and a prefix that is this test's alone."""
-    return servers.ValkeySpace(
-        os.environ[servers.REDIS_URL], f"dwt:{os.environ[servers.RUN]}:{uuid4().hex[:12]}:"
-    )
+    return servers.ValkeySpace(os.environ[servers.REDIS_URL], f"{servers.run_prefix()}{uuid4().hex[:12]}:")
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
+from redis.asyncio import Redis
 
 from datawave import migrations
 from datawave.embedded import postgres, valkey
@@ -96,19 +97,20 @@ class Servers:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="datawave-tests-"))
         self._endings: list[Callable[[], None]] = []
+        self._lent_postgres = bool(os.environ.get(DATABASE_URL))
+        self._lent_valkey = bool(os.environ.get(REDIS_URL))
 
     def start(self) -> None:
         os.environ[RUN] = uuid4().hex[:8]
-        os.environ["DATAWAVE_TEST_EXTERNAL"] = "1" if os.environ.get(DATABASE_URL) else ""
         password = secrets.token_urlsafe(12)
         platform, source = self.folder / "platform", self.folder / "source"
         postgres.init_postgres(source, password=password, durable=False)
-        if not os.environ.get(DATABASE_URL):
+        if not self._lent_postgres:
             # A copy of a fresh data folder takes a tenth of another initdb.
             shutil.copytree(source, platform)
             os.environ[DATABASE_URL] = self._postgres(platform, password)
         os.environ[SOURCE_URL] = self._postgres(source, password)
-        if not os.environ.get(REDIS_URL):
+        if not self._lent_valkey:
             started = valkey.start_valkey(self.folder / "valkey", password=password)
             self._endings.append(started.stop)
             os.environ[REDIS_URL] = started.address.url()
@@ -117,6 +119,13 @@ class Servers:
         started = postgres.start_postgres(data, password=password, settings=postgres.FOR_TESTS)
         self._endings.append(started.stop)
         return started.address.url()
+
+    async def forget(self) -> None:
+        """Leave nothing behind on servers that are not ours."""
+        if self._lent_postgres:
+            await forget_databases()
+        if self._lent_valkey:
+            await forget_keys(os.environ[REDIS_URL], run_prefix())
 
     def stop(self) -> None:
         for end in reversed(self._endings):
@@ -162,10 +171,22 @@ async def fresh_database() -> AsyncIterator[str]:
             await admin.execute(f'drop database if exists "{name}" with (force)')
 
 
-async def forget_template() -> None:
-    """Leave nothing behind on a server that is not ours."""
+async def forget_databases() -> None:
     async with connected(os.environ[DATABASE_URL]) as admin:
         for row in await admin.fetch(
             "select datname from pg_database where datname like $1", f"dwt_{os.environ[RUN]}_%"
         ):
             await admin.execute(f'drop database if exists "{row["datname"]}" with (force)')
+
+
+def run_prefix() -> str:
+    """What every key and channel of this run begins with."""
+    return f"dwt:{os.environ[RUN]}:"
+
+
+async def forget_keys(url: str, prefix: str) -> None:
+    """All that is kept under the prefix, and what arq keeps under names of its own that contain it."""
+    library: Any = Redis  # redis-py types its constructors only in part
+    async with library.from_url(url) as client:
+        async for key in client.scan_iter(match=f"*{prefix}*", count=1_000):
+            await client.delete(key)

@@ -27,8 +27,12 @@ async def installation(valkey_url: str) -> AsyncIterator[House]:
     async with furnished.fresh_database() as url:
         async with servers.connected(url) as database:
             await database.execute(str(NEW_EPOCH))
-        async with house_at(url, servers.ValkeySpace(valkey_url, "")) as house:
-            yield house
+            prefix = own_prefix(await database.fetchval("SELECT epoch FROM event_log"))
+        try:
+            async with house_at(url, servers.ValkeySpace(valkey_url, "")) as house:
+                yield house
+        finally:  # the run's end knows only the run's own prefix
+            await servers.forget_keys(valkey_url, prefix)
 
 
 async def test_two_installations_on_one_valkey_do_not_hear_each_other(valkey: servers.ValkeySpace) -> None:

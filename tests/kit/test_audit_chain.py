@@ -59,17 +59,17 @@ async def some_entries_more(kit: Kit) -> None:
 
 ALTERATIONS = {
     "at": "at = at + interval '1 microsecond'",
-    "actor": "actor_id = uuidv7()",
+    "actor": "actor_id = datawave_uuid()",
     "actor_word": "actor_word = 'agent'",
     "action": "action = action || 'x'",
     "permission": "permission = 'other'",
-    "subject": "subject_id = uuidv7()",
+    "subject": "subject_id = datawave_uuid()",
     "outcome": "outcome = CASE outcome WHEN 'DONE' THEN 'FAILED' ELSE 'DONE' END",
     "code": "code = coalesce(code, '') || 'X'",
     "address": "address = '10.0.0.1'",
     "client": "client = 'curl'",
-    "session": "session_id = uuidv7()",
-    "command": "command_id = uuidv7()",
+    "session": "session_id = datawave_uuid()",
+    "command": "command_id = datawave_uuid()",
     "count": "count = count + 1",
     "detail": "detail = jsonb_set(detail, '{input,name}', '\"another\"')",
     "detail_gone": "detail = NULL",
@@ -78,7 +78,7 @@ ALTERATIONS = {
     "digest": "detail_digest = sha256(detail_digest)",
     "hash": "hash = sha256(hash)",
     "previous": "previous_hash = sha256(previous_hash)",
-    "id": "id = uuidv7()",
+    "id": "id = datawave_uuid()",
 }
 
 

@@ -394,8 +394,8 @@ async def random_step(
             await connection.execute(
                 text(
                     "INSERT INTO event (id, at, type, topics, data)"
-                    " SELECT uuidv7(), datawave_now(), 'Counted', ARRAY['count:' || CAST(:stream AS text)],"
-                    " '{}' FROM generate_series(1, :many)"
+                    " SELECT datawave_uuid(), datawave_now(), 'Counted',"
+                    " ARRAY['count:' || CAST(:stream AS text)], '{}' FROM generate_series(1, :many)"
                 ),
                 {"stream": stream, "many": many},
             )

@@ -21,7 +21,7 @@ from tests.kit.things import count
 
 APPEND = """
 INSERT INTO event (id, at, type, topics, data)
-SELECT uuidv7(), datawave_now(), 'Counted', ARRAY['count:' || n % 50, 'everything'],
+SELECT datawave_uuid(), datawave_now(), 'Counted', ARRAY['count:' || n % 50, 'everything'],
   jsonb_build_object('number', n, 'stream', n % 50, 'filling', repeat('x', :filling))
 FROM generate_series(1, :many) AS n
 """
@@ -85,13 +85,13 @@ async def test_a_transaction_that_began_first_and_commits_last_comes_last(kit: K
             written.set()
             await go_on.wait()
 
-    slow = asyncio.create_task(late())
-    await written.wait()
-    await kit.run(count, stream="quick", numbers=[1, 2])
-    await drained(kit)
-    assert await kit.one("SELECT head FROM event_log") == 2
-    go_on.set()
-    await slow
+    async with asyncio.TaskGroup() as group:
+        group.create_task(late())
+        await written.wait()
+        await kit.run(count, stream="quick", numbers=[1, 2])
+        await drained(kit)
+        assert await kit.one("SELECT head FROM event_log") == 2
+        go_on.set()
     await drained(kit)
     await the_log_is_whole(kit, events=3)
     rows = await kit.rows("SELECT number, position FROM event ORDER BY position")
@@ -220,7 +220,7 @@ async def test_a_shortened_log_says_which_cursors_are_too_old(kit: Kit, clock: C
     await drained(kit)
     late = text(
         "INSERT INTO event (id, at, type, topics, data)"
-        " VALUES (uuidv7(), datawave_now() - interval '1 day', 'Counted',"
+        " VALUES (datawave_uuid(), datawave_now() - interval '1 day', 'Counted',"
         " ARRAY['count:a'], '{\"number\": 4}')"
     )
     await clock.advance(days=100)
