@@ -51,7 +51,7 @@ def examine(settings: Settings) -> list[Finding]:
 def _guarded(look: Callable[[Settings], Iterator[Finding]], settings: Settings) -> list[Finding]:
     try:
         return list(look(settings))
-    except (CannotRun, migrations.SchemaIsNewer, migrations.DatabaseUnreachable) as refused:
+    except (CannotRun, migrations.WrongDatabase, migrations.DatabaseUnreachable) as refused:
         return [Finding(str(refused), is_trouble=True)]
 
 

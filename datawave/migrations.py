@@ -29,13 +29,30 @@ _one_at_a_time = Lock()
 _QUOTED = re.compile(r"""["']([^"']+)["']""")
 
 
-class SchemaIsNewer(RuntimeError):
+OLDEST = 15
+"""The oldest PostgreSQL, by its major version, that our statements are known to."""
+
+
+class WrongDatabase(RuntimeError):
+    """The database is there, and this release cannot work with it."""
+
+
+class SchemaIsNewer(WrongDatabase):
     """The database was made by a newer release."""
 
     def __init__(self, found: str) -> None:
         super().__init__(
             f"The database is at migration {found}, which this DataWave does not know: "
             "it was made by a newer release. Start that release, or restore an older backup."
+        )
+
+
+class ServerTooOld(WrongDatabase):
+    """The database's server is older than what we work with."""
+
+    def __init__(self, major: int) -> None:
+        super().__init__(
+            f"DATAWAVE_DATABASE_URL: the database is a PostgreSQL {major}; {OLDEST} is the oldest that will do."
         )
 
 
@@ -94,6 +111,9 @@ async def revision_of(url: str) -> str | None:
     except (OSError, TimeoutError, asyncpg.PostgresError) as refused:
         raise DatabaseUnreachable(url, refused) from None
     try:
+        major: int = connection.get_server_version().major
+        if major < OLDEST:
+            raise ServerTooOld(major)
         if await connection.fetchval("select to_regclass('alembic_version')") is None:
             return None
         found: str | None = await connection.fetchval("select version_num from alembic_version")

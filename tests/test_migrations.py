@@ -49,6 +49,14 @@ def test_a_revision_that_is_not_known_is_a_newer_release(tmp_path: Path) -> None
         migrations.is_current("three", tmp_path)
 
 
+async def test_a_server_that_is_too_old_is_refused_by_its_version(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "OLDEST", 99)
+    with pytest.raises(migrations.ServerTooOld, match="99 is the oldest"):
+        await migrations.upgrade(database)
+
+
 def test_files_are_named_by_day_and_words() -> None:
     names = [file.name for file in migrations.VERSIONS.glob("*.py")]
     assert [name for name in names if not re.fullmatch(r"\d{4}_\d\d_\d\d_[a-z0-9_]+\.py", name)] == []

@@ -20,7 +20,7 @@ def main() -> int:
 
         return supervise(plan)
     from datawave.cli.program import program
-    from datawave.migrations import DatabaseUnreachable, SchemaIsNewer
+    from datawave.migrations import DatabaseUnreachable, WrongDatabase
     from datawave.settings import SettingsError
 
     try:
@@ -29,7 +29,7 @@ def main() -> int:
         for problem in refused.problems:
             sys.stderr.write(f"{problem}\n")
         return REFUSED
-    except (CannotRun, SchemaIsNewer) as refused:
+    except (CannotRun, WrongDatabase) as refused:
         sys.stderr.write(f"{refused}\n")
         return REFUSED
     except DatabaseUnreachable as refused:
