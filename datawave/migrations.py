@@ -52,7 +52,7 @@ class ServerTooOld(WrongDatabase):
 
     def __init__(self, major: int) -> None:
         super().__init__(
-            f"DATAWAVE_DATABASE_URL: the database is a PostgreSQL {major}; {OLDEST} is the oldest that will do."
+            f"DATAWAVE_DATABASE_URL: the database is PostgreSQL {major}; {OLDEST} is the oldest that will do."
         )
 
 
