@@ -86,8 +86,7 @@ async def suggest(tx: Tx, source: DataSource, run: Run, entries: Iterable[Entry]
     if not predictions:
         return 0
     await tx.session.flush()
-    await writing.lock(tx, source.id)
-    at = await writing.clock(tx)
+    at = await writing.lock(tx, source.id)
     connection = await writing.driver(tx)
     rows = await connection.fetch(
         SUGGEST,

@@ -3,11 +3,13 @@ meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from asyncpg import Connection
+from pytest import MonkeyPatch
 from sqlalchemy import Engine, event
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -33,6 +35,24 @@ def counted() -> Iterator[list[str]]:
         yield sent
     finally:
         _counting.reset(token)
+
+
+@contextmanager
+def on_the_wire() -> Iterator[list[str]]:
+    """The same with what goes past SQLAlchemy or is its own doing: COPY, BEGIN and COMMIT."""
+    with counted() as sent, MonkeyPatch.context() as patch:
+        for name in ("execute", "fetch", "copy_records_to_table"):
+            patch.setattr(Connection, name, _noting(getattr(Connection, name)))
+        yield sent
+
+
+def _noting(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def noting(connection: Any, what: str, *given: Any, **more: Any) -> Any:
+        if (sent := _counting.get()) is not None:
+            sent.append(f"COPY {what}" if method.__name__ == "copy_records_to_table" else what)
+        return await method(connection, what, *given, **more)
+
+    return noting
 
 
 class Counting:

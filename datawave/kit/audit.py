@@ -43,7 +43,11 @@ def detail_digest(salt: bytes, detail: dict[str, Any] | None) -> bytes:
     return hashlib.sha256(salt + orjson.dumps(detail, option=orjson.OPT_SORT_KEYS)).digest()
 
 
-def entry(
+def entry(viewer: Viewer, **fields: Any) -> tables.AuditEntry:
+    return tables.AuditEntry(**entry_values(viewer, **fields))
+
+
+def entry_values(
     viewer: Viewer,
     *,
     action: str,
@@ -56,28 +60,29 @@ def entry(
     count: int = 1,
     detail: dict[str, Any] | None = None,
     id: UUID | None = None,
-) -> tables.AuditEntry:
+) -> dict[str, Any]:
+    """The columns of an entry that is not sealed yet."""
     salt = os.urandom(16)
-    return tables.AuditEntry(
-        id=id or new_id(),
-        at=at,
-        actor_id=viewer.actor_id,
-        actor_word=viewer.actor_word,
-        action=action,
-        permission=permission,
-        subject_word=subject[0] if subject else None,
-        subject_id=subject[1] if subject else None,
-        outcome=outcome,
-        code=code,
-        address=viewer.address,
-        client=viewer.client,
-        session_id=viewer.session_id,
-        command_id=command_id,
-        count=count,
-        detail=detail,
-        salt=salt,
-        detail_digest=detail_digest(salt, detail),
-    )
+    return {
+        "id": id or new_id(),
+        "at": at,
+        "actor_id": viewer.actor_id,
+        "actor_word": viewer.actor_word,
+        "action": action,
+        "permission": permission,
+        "subject_word": subject[0] if subject else None,
+        "subject_id": subject[1] if subject else None,
+        "outcome": outcome,
+        "code": code,
+        "address": viewer.address,
+        "client": viewer.client,
+        "session_id": viewer.session_id,
+        "command_id": command_id,
+        "count": count,
+        "detail": detail,
+        "salt": salt,
+        "detail_digest": detail_digest(salt, detail),
+    }
 
 
 def chained(previous: bytes, row: Any) -> bytes:

@@ -42,6 +42,10 @@ async def of(
 ) -> tables.CircuitBreaker:
     """The breaker of this name, locked; made closed on first use."""
     row = tables.CircuitBreaker
+    # What the caller has changed so far is written with the rest of it, not for this.
+    locked = select(row).where(row.name == name).with_for_update().execution_options(autoflush=False)
+    if (known := (await session.scalars(locked)).one_or_none()) is not None:
+        return known
     await session.execute(
         insert(row)
         .values(
@@ -51,7 +55,7 @@ async def of(
         )
         .on_conflict_do_nothing(index_elements=["name"])
     )
-    return (await session.scalars(select(row).where(row.name == name).with_for_update())).one()
+    return (await session.scalars(locked)).one()
 
 
 def admit(breaker: tables.CircuitBreaker, now: datetime) -> list[Event]:

@@ -38,6 +38,7 @@ from datawave.kit.transaction import (
     Tx,
     check_held,
     command,
+    events_told,
     insert_events,
 )
 from datawave.kit.vault import Keyring, Vault
@@ -155,8 +156,7 @@ class Commands:
                     return Done(value=value, tracking_id=known.command_id, repeated=True)
             value = await asked.what.run(tx, **asked.arguments)
             await tx.finish()
-            if tx.recorded:
-                await self._record(tx, asked.arguments)
+            await self._record(tx, asked.arguments)
             if asked.key is not None:
                 await self._remember(tx, asked.key, value)
             await session.commit()
@@ -246,48 +246,22 @@ class Commands:
         return await unpacked(tx.session, known.result.get("value"), secrets)
 
     async def _record(self, tx: Tx, arguments: Mapping[str, Any]) -> None:
-        first = next(iter(tx.subjects.values()), None)
-        workspace_id, source_id = place_of(first or tx.scope)
+        """The events last, since whoever waited for a row of ours comes after us in the log; and with them,
+        in one statement, the command and its audit entry."""
+        if not tx.recorded:
+            if tx.events:
+                await tx.session.execute(insert(tables.Event), tx.event_rows())
+            return
         given = plain(arguments)
-        tx.session.add(
-            tables.Command(
-                id=tx.command_id,
-                name=tx.command.name,
-                at=tx.now,
-                actor_id=tx.viewer.actor_id,
-                actor_word=tx.viewer.actor_word,
-                input=given,
-                changes=tx.changes,
-                subjects=[
-                    [thing.__word__, key.hex, getattr(thing, "version", None)]
-                    for key, thing in tx.subjects.items()
-                ],
-                subject_ids=list(tx.subjects),
-                workspace_id=workspace_id,
-                source_id=source_id,
-                inverse=tx.inverse,
-                undoes=tx.undoes,
-                correlation_id=tx.correlation_id,
-            )
-        )
         if tx.undoes is not None:
             await tx.session.execute(
                 update(tables.Command).where(tables.Command.id == tx.undoes).values(undone_by=tx.command_id)
             )
-        detail = {"input": given, "changes": tx.changes, "counts": plain(tx.counted)}
-        tx.session.add(
-            audit.entry(
-                tx.viewer,
-                action=tx.command.name,
-                permission=_permission(tx.command),
-                outcome=tables.Outcome.DONE,
-                at=tx.now,
-                subject=(first.__word__, key_of(first)) if first is not None else None,
-                command_id=tx.command_id,
-                detail={name: value for name, value in detail.items() if value or name == "input"},
-            )
-        )
-        await tx.session.flush()
+        record = insert(tables.AuditEntry).values(_audit_values(tx, given))
+        record = record.add_cte(insert(tables.Command).values(_command_values(tx, given)).cte("command_kept"))
+        if tx.events:
+            record = record.add_cte(events_told(tx.event_rows()).cte("events_told"))
+        await tx.session.execute(record)
 
     async def _refused(
         self, what: Command[..., Any], viewer: Viewer, arguments: Mapping[str, Any], error: UserError
@@ -305,6 +279,43 @@ class Commands:
             code=error.code.value,
             detail=plain({"input": arguments, "message": error.message}),
         )
+
+
+def _command_values(tx: Tx, given: Any) -> dict[str, Any]:
+    workspace_id, source_id = place_of(next(iter(tx.subjects.values()), None) or tx.scope)
+    return {
+        "id": tx.command_id,
+        "name": tx.command.name,
+        "at": tx.now,
+        "actor_id": tx.viewer.actor_id,
+        "actor_word": tx.viewer.actor_word,
+        "input": given,
+        "changes": tx.changes,
+        "subjects": [
+            [thing.__word__, key.hex, getattr(thing, "version", None)] for key, thing in tx.subjects.items()
+        ],
+        "subject_ids": list(tx.subjects),
+        "workspace_id": workspace_id,
+        "source_id": source_id,
+        "inverse": tx.inverse,
+        "undoes": tx.undoes,
+        "correlation_id": tx.correlation_id,
+    }
+
+
+def _audit_values(tx: Tx, given: Any) -> dict[str, Any]:
+    first = next(iter(tx.subjects.values()), None)
+    detail = {"input": given, "changes": tx.changes, "counts": plain(tx.counted)}
+    return audit.entry_values(
+        tx.viewer,
+        action=tx.command.name,
+        permission=_permission(tx.command),
+        outcome=tables.Outcome.DONE,
+        at=tx.now,
+        subject=(first.__word__, key_of(first)) if first is not None else None,
+        command_id=tx.command_id,
+        detail={name: value for name, value in detail.items() if value or name == "input"},
+    )
 
 
 def _permission(what: Command[..., Any]) -> str | None:

@@ -201,6 +201,9 @@ class Database:
             max_overflow=overflow,
             pool_timeout=10,
             pool_recycle=1800,
+            # The connection used last is used next: it has its statements prepared, where in turn each of
+            # the pool would prepare them for itself.
+            pool_use_lifo=True,
             json_serializer=encoded,
             json_deserializer=orjson.loads,
             connect_args={

@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any, Generic, ParamSpec, TypeVar
 from uuid import UUID
 
+from sqlalchemy import Integer, bindparam, column, func, literal, select
 from sqlalchemy import event as hooks
 from sqlalchemy import inspect as inspected
-from sqlalchemy import literal, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from datawave.kit import tables
@@ -258,12 +258,13 @@ class Tx:
                 thing.updated_at = self.now
 
     async def finish(self) -> None:
-        """The events last: whoever waited for a row of ours comes after us in the log."""
+        """All is written but the events and the record, and what changed is known."""
         await self.session.flush()
         for key, thing in self.subjects.items():
             self.changes += difference(thing, self._before[key])
-        await insert_events(
-            self.session,
+
+    def event_rows(self) -> list[dict[str, Any]]:
+        return event_rows(
             self.events,
             viewer=self.viewer,
             command_id=self.command_id if self.recorded else None,
@@ -285,9 +286,42 @@ async def insert_events(
     now: datetime,
     correlation_id: str | None = None,
 ) -> None:
-    if not events:
-        return
-    rows = [
+    if events:
+        rows = event_rows(
+            events, viewer=viewer, command_id=command_id, now=now, correlation_id=correlation_id
+        )
+        await session.execute(insert(tables.Event), rows)
+
+
+_EVENT = tables.Event.__table__
+_TOLD = (
+    "id", "at", "type", "schema_version", "topics", "actor_id", "actor_word", "command_id", "subject_word",
+    "subject_id", "workspace_id", "source_id", "correlation_id", "data",
+)  # fmt: skip
+
+
+def events_told(rows: Sequence[dict[str, Any]]) -> Insert:
+    """As one statement, whatever their number, which may be a part of another; in their order."""
+    numbered = [{**row, "place": place} for place, row in enumerate(rows)]
+    types = [column(name, _EVENT.c[name].type) for name in _TOLD]
+    told = (
+        func.jsonb_to_recordset(bindparam("told", numbered, JSONB(), unique=True))
+        .table_valued(*types, column("place", Integer()))
+        .render_derived(name="told", with_types=True)
+    )
+    chosen = select(*(told.c[name] for name in _TOLD)).order_by(told.c.place)
+    return insert(tables.Event).from_select(list(_TOLD), chosen, include_defaults=False)
+
+
+def event_rows(
+    events: Sequence[Event],
+    *,
+    viewer: Viewer,
+    command_id: UUID | None,
+    now: datetime,
+    correlation_id: str | None,
+) -> list[dict[str, Any]]:
+    return [
         {
             "id": new_id(),
             "at": now,
@@ -306,4 +340,3 @@ async def insert_events(
         }
         for event in events
     ]
-    await session.execute(insert(tables.Event), rows)

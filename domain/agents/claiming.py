@@ -18,7 +18,7 @@ from domain.agents.consumers import consumer_of
 from domain.agents.events import TaskClaimed
 from domain.agents.identity import acting_agent
 from domain.agents.offering import HELD, OPEN, ended, takeable_by
-from domain.agents.presence import LEASE, in_grace
+from domain.agents.presence import LEASE, past_grace
 from models.agents import AgentCapability, AgentState, AgentTask, Certificate, EdgeAgent, TaskState
 
 
@@ -29,7 +29,7 @@ async def claim_task(
     """A named task, or the next of those the agent may take. An agent takes its own named task back at
     once, as one that restarts does; another's only when its lease has run out."""
     agent = await acting_agent(tx)
-    claimable = await _claimable(tx, agent)
+    claimable = _claimable(tx, agent)
     if task_id is not None:
         task = await _named(tx, agent, task_id, claimable)
     else:
@@ -46,7 +46,6 @@ async def claim_task(
     task.last_batch = -1
     task.progress = None
     task.updated_at = tx.now
-    await tx.session.flush()
     tx.counts(task=global_id("task", task.id), kind=task.kind.value, attempt=task.attempt)
     tx.emit(
         TaskClaimed(
@@ -62,11 +61,13 @@ async def claim_task(
     return task
 
 
-async def _claimable(tx: Tx, agent: EdgeAgent) -> ColumnElement[bool]:
+def _claimable(tx: Tx, agent: EdgeAgent) -> ColumnElement[bool]:
     """Nobody's, or lapsed; while the API is only just back, what another held stays its own."""
-    lapsed = and_(AgentTask.state.in_(HELD), AgentTask.lease_until < tx.now)
-    if await in_grace(tx.session, tx.now):
-        lapsed = and_(lapsed, AgentTask.agent_id == agent.id)
+    lapsed = and_(
+        AgentTask.state.in_(HELD),
+        AgentTask.lease_until < tx.now,
+        or_(AgentTask.agent_id == agent.id, past_grace(tx.now)),
+    )
     return or_(AgentTask.state == TaskState.OFFERED, lapsed)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, exists, select, text, update
+from sqlalchemy import ColumnElement, ScalarSelect, delete, exists, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from auth.certificates import certify
@@ -30,6 +31,8 @@ from models.agents import (
 from models.identity import Grant, Role
 from models.sources import DataSource, SourceState
 
+T = TypeVar("T")
+
 BUILT_IN = "builtIn"
 """The label of agents that run beside a worker: sources that name no agent are theirs."""
 
@@ -39,12 +42,26 @@ DEFAULT_POLICY = "Default"
 
 async def acting_agent(tx: Tx, *, lock: bool = False) -> EdgeAgent:
     """The agent that speaks; whoever else holds its permission is no agent."""
-    if tx.viewer.actor_word != "agent" or tx.viewer.actor_id is None:
-        raise forbidden(Permission.AGENT_ACT)
-    query = select(EdgeAgent).where(EdgeAgent.id == tx.viewer.actor_id)
+    query = select(EdgeAgent).where(EdgeAgent.id == _own_id(tx))
     if lock:
         query = query.with_for_update(key_share=True)
-    agent = (await tx.session.scalars(query)).one_or_none()
+    return _admitted((await tx.session.scalars(query)).one_or_none())
+
+
+async def acting_agent_and(tx: Tx, asked: ScalarSelect[T]) -> tuple[EdgeAgent, T | None]:
+    """The agent that speaks, and one thing more in the same statement."""
+    query = select(EdgeAgent, asked.label("asked")).where(EdgeAgent.id == _own_id(tx))
+    found = (await tx.session.execute(query)).one_or_none()
+    return _admitted(found[0] if found else None), found[1] if found else None
+
+
+def _own_id(tx: Tx) -> UUID:
+    if tx.viewer.actor_word != "agent" or tx.viewer.actor_id is None:
+        raise forbidden(Permission.AGENT_ACT)
+    return tx.viewer.actor_id
+
+
+def _admitted(agent: EdgeAgent | None) -> EdgeAgent:
     if agent is None or agent.state is AgentState.REVOKED:
         raise forbidden(Permission.AGENT_ACT)
     return agent

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, or_, select, text, update
+from sqlalchemy import ColumnElement, Uuid, bindparam, exists, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, INTEGER
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -103,6 +103,11 @@ async def in_grace(session: AsyncSession, now: datetime) -> bool:
     if presence is None or now - presence.seen_at > AWAY:
         return True
     return now - presence.back_at < GRACE
+
+
+def past_grace(now: datetime) -> ColumnElement[bool]:
+    """The contrary, within another statement."""
+    return exists().where(ApiPresence.seen_at >= now - AWAY, ApiPresence.back_at <= now - GRACE)
 
 
 SIGN_IN = text(

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, cast, final
 from uuid import UUID
@@ -21,7 +22,7 @@ from datawave.kit.commands import Tx, command
 from datawave.kit.errors import ConflictError, ErrorCode, InputError, invalid, not_found
 from datawave.kit.ids import global_id
 from domain.agents.consumers import consumer_of
-from domain.agents.identity import acting_agent
+from domain.agents.identity import acting_agent_and
 from domain.agents.offering import HELD, ended, forget_draft_secret
 from domain.agents.presence import LEASE
 from models.agents import AgentCapability, AgentTask, EdgeAgent, TaskState
@@ -30,6 +31,7 @@ UNRECORDED = (AgentCapability.MONITOR,)
 """Standing tasks report for ever; their batches are rows, not commands."""
 
 LONGEST_WORDS = 4_000
+HEARD_AGAIN = timedelta(seconds=1)
 
 
 @final
@@ -84,9 +86,11 @@ async def report_task(
 ) -> AgentTask:
     """The next batch of a task: applied once. A batch that is known is acknowledged again, without effect."""
     _check_values(entries, batch=batch, progress=progress, total=total, finished=finished, failure=failure)
-    agent = await acting_agent(tx)
+    agent, task_kind = await acting_agent_and(
+        tx, select(AgentTask.kind).where(AgentTask.id == task_id).scalar_subquery()
+    )
     # Before the lock, which the batch in front of this one may still hold: both are worked on at once.
-    checked = await _looked_through(tx, task_id, entries)
+    checked = _looked_through(AgentCapability(task_kind) if task_kind else None, entries)
     task = await _held(tx, agent, task_id, attempt)
     if batch <= task.last_batch:
         tx.leaves_no_record()
@@ -113,9 +117,8 @@ async def report_task(
     return task
 
 
-async def _looked_through(tx: Tx, task_id: UUID, entries: Batch) -> list[Entry] | InputError:
+def _looked_through(kind: AgentCapability | None, entries: Batch) -> list[Entry] | InputError:
     """The entries as models, or what is wrong with them, which matters only in a batch that is expected."""
-    kind = await tx.session.scalar(select(AgentTask.kind).where(AgentTask.id == task_id))
     if kind is None:
         return []
     try:
@@ -251,7 +254,6 @@ async def _apply(
     task.updated_at = tx.now
     if progress is not None:
         task.progress = {"done": progress, "total": total, "unit": "items"}
-    await tx.session.flush()
     consumer = consumer_of(task)
     if entries:
         await consumer.apply(tx, task, entries)
@@ -265,7 +267,6 @@ async def _finished(tx: Tx, task: AgentTask) -> None:
     task.state = TaskState.COMPLETED
     task.lease_until = None
     await forget_draft_secret(tx, task)
-    await tx.session.flush()
     tx.emit(ended(task))
     await consumer_of(task).finished(tx, task)
 
@@ -281,12 +282,14 @@ async def _failed(tx: Tx, task: AgentTask, failure: TaskFailure) -> None:
         "at": tx.now.isoformat(),
     }
     await forget_draft_secret(tx, task)
-    await tx.session.flush()
     tx.emit(ended(task, code=failure.code))
     await consumer_of(task).failed(tx, task, told)
 
 
 async def _heard(tx: Tx, agent: EdgeAgent, task: AgentTask) -> None:
-    """Last, because heartbeats too lock tasks before agents."""
+    """Last, because heartbeats too lock tasks before agents. Batches that follow each other closely are one
+    sign of life."""
+    if agent.last_up_at is not None and tx.now - agent.last_up_at < HEARD_AGAIN:
+        return
     await tx.session.flush()
     await tx.session.execute(update(EdgeAgent).where(EdgeAgent.id == agent.id).values(last_up_at=tx.now))

@@ -42,8 +42,8 @@ async def unarchive(tx: Tx, source: DataSource) -> int:
 
 async def _moved(tx: Tx, source: DataSource, statement: TextClause) -> int:
     await tx.session.flush()
-    await writing.lock(tx, source.id)
-    done: Any = await tx.session.execute(statement, {"source": source.id, "at": await writing.clock(tx)})
+    at = await writing.lock(tx, source.id)
+    done: Any = await tx.session.execute(statement, {"source": source.id, "at": at})
     return int(done.rowcount)
 
 

@@ -50,6 +50,8 @@ class Batch:
     drift: Drift
     at: datetime
     ids: dict[str, UUID] = field(default_factory=dict[str, UUID])
+    column_ids: dict[str, dict[str, UUID]] = field(default_factory=dict[str, dict[str, UUID]])
+    """Of new datasets, by qualified name and name: keys between them are tied as they are written."""
     added: list[UUID] = field(default_factory=list[UUID])
     """Containers and datasets first, so that a sample of them says the most."""
     changed: list[UUID] = field(default_factory=list[UUID])
@@ -69,7 +71,8 @@ class Batch:
         for dataset in self.found.datasets.values():
             self._dataset(dataset)
         await self._write()
-        await keys.replace(self.tx, self.source, self.found, self.known, self.ids, self.drift)
+        new = keys.New(self.ids, self.column_ids)
+        await keys.replace(self.tx, self.source, self.found, self.known, new, self.drift)
         await drifting.write(self.tx, self.source, self.run, self.drift, self.at)
 
     def _container(self, found: ContainerFound) -> None:
@@ -112,8 +115,9 @@ class Batch:
         dataset_id = self._new_thing(found, parent_id, found.kind, digest)
         if found.unfinished:
             self.marks.append((MarkKind.DIGEST, dataset_id, found.digest))
-        for column in found.columns.values():
-            self._new_column(dataset_id, column)
+        self.column_ids[found.qualified_name] = {
+            name: self._new_column(dataset_id, column) for name, column in found.columns.items()
+        }
 
     def _new_thing(
         self, found: ContainerFound | DatasetFound, parent_id: UUID | None, kind: str, digest: str | None

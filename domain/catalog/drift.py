@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, exists, func, select
+from sqlalchemy import case, func, select
 
 from datawave.kit.commands import Tx
 from datawave.kit.ids import new_id
@@ -21,7 +21,7 @@ from domain.catalog import writing
 from domain.catalog.events import SchemaDrifted
 from domain.catalog.found import DatasetFound, KeyFound
 from models.catalog import DataType
-from models.discovery import Run, RunState, SchemaChange, SchemaChangeKind
+from models.discovery import Run, SchemaChange, SchemaChangeKind
 from models.sources import DataSource
 
 Change = dict[str, Any]
@@ -132,19 +132,19 @@ def widens(before: str, before_common: str, after: str, after_common: str) -> bo
     return scale >= 0 and digits >= scale
 
 
-async def begin(tx: Tx, source: DataSource, run: Run) -> Drift:
-    """Additions count once a reading of the source was complete before this one."""
-    complete = await tx.session.scalar(
-        select(
-            exists().where(
-                Run.source_id == source.id,
-                Run.kind == "discovery",
-                Run.id != run.id,
-                Run.state == RunState.SUCCEEDED,
-            )
-        )
-    )
-    return Drift(first=not complete)
+BEGUN = """
+WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended($1, 0)))
+SELECT datawave_now() AS at, EXISTS (
+    SELECT FROM run WHERE source_id = $2 AND kind = 'discovery' AND id <> $3 AND state = 'SUCCEEDED'
+) AS read_before FROM held"""
+
+
+async def begin(tx: Tx, source: DataSource, run: Run) -> tuple[Drift, datetime]:
+    """Takes the source's catalog for writing, as `writing.lock` does, and says the time. Additions count
+    once a reading of the source was complete before this one."""
+    connection = await writing.driver(tx)
+    [row] = await connection.fetch(BEGUN, writing.lock_name(source.id), source.id, run.id)
+    return Drift(first=not row["read_before"]), row["at"]
 
 
 async def write(tx: Tx, source: DataSource, run: Run, drift: Drift, at: datetime) -> None:

@@ -20,6 +20,7 @@ from datawave.kit.commands import Tx
 from domain.catalog import drift as drifting
 from domain.catalog import keys, writing
 from domain.catalog.batch import Batch
+from domain.catalog.drift import Drift
 from domain.catalog.events import AssetsIngested
 from domain.catalog.found import gathered
 from domain.catalog.known import known_of
@@ -59,17 +60,16 @@ class Ingested:
 async def apply(tx: Tx, source: DataSource, run: Run, entries: Iterable[Entry]) -> Ingested:
     """One report batch into the catalog: only differences are written, drift is recorded, one event tells
     of it."""
-    await tx.session.flush()
-    await writing.lock(tx, source.id)
     found = gathered(source.key, entries)
+    drift, at = await drifting.begin(tx, source, run)
     batch = Batch(
         tx=tx,
         source=source,
         run=run,
         found=found,
         known=await known_of(tx, source.id, run.id, found),
-        drift=await drifting.begin(tx, source, run),
-        at=await writing.clock(tx),
+        drift=drift,
+        at=at,
     )
     await batch.apply()
     if batch.added or any(dataset.foreign_keys for dataset in found.datasets.values()):
@@ -98,49 +98,53 @@ async def remove(tx: Tx, source: DataSource, run: Run, paths: Sequence[Path]) ->
     """Containers and datasets that a complete reading did not find, with all that is in them."""
     if not paths:
         return 0
-    await tx.session.flush()
-    await writing.lock(tx, source.id)
-    at = await writing.clock(tx)
+    drift, at = await drifting.begin(tx, source, run)
     names = [qualified(source.key, [tidy(name, 1_024) or "" for name in path]) for path in paths]
     connection = await writing.driver(tx)
     gone = await connection.fetch(GONE, source.id, names, at, timeout=120)
     things = [row["id"] for row in gone if row["kind"] != "COLUMN"]
-    await _removed(tx, source, run, things, sample=things, total=len(gone))
+    await _removed(tx, source, run, things, drift=drift, sample=things, total=len(gone))
     return len(gone)
 
 
-ABSENT = """
-UPDATE asset a SET state = 'MISSING', state_before = a.state, version = a.version + 1, updated_at = $2
-FROM reading_mark m WHERE m.run_id = $1 AND m.kind = 'ABSENT' AND a.id = m.thing_id
-    AND a.state IN ('ACTIVE', 'DEPRECATED') RETURNING a.id"""
-
-DIGESTS = """
-UPDATE asset a SET digest = m.digest FROM reading_mark m
-WHERE m.run_id = $1 AND m.kind = 'DIGEST' AND a.id = m.thing_id AND a.digest IS DISTINCT FROM m.digest"""
-
-FORGET = """
-DELETE FROM reading_mark m USING run r
-WHERE r.id = m.run_id AND r.source_id = $1 AND m.kind IN ('ABSENT', 'DIGEST')"""
+# Columns are absent and datasets have digests: no row is written twice.
+SETTLED = """
+WITH absent AS (
+    UPDATE asset a SET state = 'MISSING', state_before = a.state, version = a.version + 1, updated_at = $2
+    FROM reading_mark m WHERE m.run_id = $1 AND m.kind = 'ABSENT' AND a.id = m.thing_id
+        AND a.kind = 'COLUMN' AND a.state IN ('ACTIVE', 'DEPRECATED') RETURNING a.id
+), digests AS (
+    UPDATE asset a SET digest = m.digest FROM reading_mark m
+    WHERE m.run_id = $1 AND m.kind = 'DIGEST' AND a.id = m.thing_id
+        AND a.kind <> 'COLUMN' AND a.digest IS DISTINCT FROM m.digest
+), forgotten AS (
+    DELETE FROM reading_mark m USING run r
+    WHERE r.id = m.run_id AND r.source_id = $3 AND m.kind IN ('ABSENT', 'DIGEST')
+)
+SELECT id FROM absent"""
 
 
 async def complete(tx: Tx, source: DataSource, run: Run) -> int:
     """The reading was complete: columns that their datasets no longer show are gone, and digests count."""
-    await tx.session.flush()
-    await writing.lock(tx, source.id)
-    at = await writing.clock(tx)
+    drift, at = await drifting.begin(tx, source, run)
     connection = await writing.driver(tx)
-    columns = [row["id"] for row in await connection.fetch(ABSENT, run.id, at, timeout=120)]
-    await connection.execute(DIGESTS, run.id)
-    await connection.execute(FORGET, source.id)
+    absent = await connection.fetch(SETTLED, run.id, at, source.id, timeout=120)
+    columns = [row["id"] for row in absent]
     await keys.tie(tx, source.id)
-    await _removed(tx, source, run, columns, sample=columns, total=len(columns))
+    await _removed(tx, source, run, columns, drift=drift, sample=columns, total=len(columns))
     return len(columns)
 
 
 async def _removed(
-    tx: Tx, source: DataSource, run: Run, assets: list[UUID], *, sample: list[UUID], total: int
+    tx: Tx,
+    source: DataSource,
+    run: Run,
+    assets: list[UUID],
+    *,
+    drift: Drift,
+    sample: list[UUID],
+    total: int,
 ) -> None:
-    drift = await drifting.begin(tx, source, run)
     for each in assets:
         drift.removed(each)
     await drifting.write(tx, source, run, drift, tx.now)

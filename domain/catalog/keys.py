@@ -3,6 +3,7 @@ known."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +12,14 @@ from datawave.kit.ids import driver_id
 from domain.catalog import drift as drifting
 from domain.catalog import writing
 from domain.catalog.drift import Drift
-from domain.catalog.found import Found
+from domain.catalog.found import Found, KeyFound
 from domain.catalog.known import ABSENT_STATES, Known
 from models.catalog import ForeignKeyOfAsset
 from models.sources import DataSource
 
 COLUMNS = (
     "id", "source_id", "dataset_id", "name", "to_name", "column_names", "to_column_names", "enforced",
+    "to_dataset_id", "columns", "references",
 )  # fmt: skip
 
 TIE = """
@@ -40,13 +42,35 @@ FROM tied t WHERE k.id = t.id
     AND (k.to_dataset_id, k.columns, k."references") IS DISTINCT FROM (t.to_id, t.columns, t.targets)"""
 
 
-async def replace(
-    tx: Tx, source: DataSource, found: Found, known: Known, ids: dict[str, UUID], drift: Drift
-) -> None:
+Tied = tuple[UUID | None, list[UUID], list[UUID]]
+LOOSE: Tied = (None, [], [])
+
+
+@dataclass(frozen=True)
+class New:
+    """What a batch brings: ids of its datasets by qualified name, and of the columns of those that are
+    new."""
+
+    ids: dict[str, UUID]
+    column_ids: dict[str, dict[str, UUID]]
+
+    def tied(self, dataset: str, key: KeyFound) -> Tied:
+        """The ids of what a key names, where all of it came with the batch: most keys need no `tie`."""
+        own, others = self.column_ids.get(dataset), self.column_ids.get(key.to_name)
+        if own is None or others is None:
+            return LOOSE
+        columns = [own[name] for name in key.columns if name in own]
+        targets = [others[name] for name in key.to_columns if name in others]
+        if len(columns) < len(key.columns) or len(targets) < len(key.to_columns):
+            return LOOSE
+        return self.ids[key.to_name], columns, targets
+
+
+async def replace(tx: Tx, source: DataSource, found: Found, known: Known, new: New, drift: Drift) -> None:
     gone: list[UUID] = []
-    new: list[tuple[Any, ...]] = []
+    fresh: list[tuple[Any, ...]] = []
     for dataset in found.datasets.values():
-        dataset_id = ids.get(dataset.qualified_name)
+        dataset_id = new.ids.get(dataset.qualified_name)
         if not dataset.head or dataset_id is None:
             continue
         former = {_signature(row): row for row in known.keys.get(dataset_id, [])}
@@ -54,7 +78,7 @@ async def replace(
         if former.keys() == now.keys():
             continue
         gone += [row["id"] for signature, row in former.items() if signature not in now]
-        new += [
+        fresh += [
             (
                 driver_id(),
                 source.id,
@@ -64,6 +88,7 @@ async def replace(
                 key.columns,
                 key.to_columns,
                 key.enforced,
+                *new.tied(dataset.qualified_name, key),
             )
             for signature, key in now.items()
             if signature not in former
@@ -78,7 +103,7 @@ async def replace(
     if gone:
         connection = await writing.driver(tx)
         await connection.execute("DELETE FROM asset_foreign_key WHERE id = ANY($1::uuid[])", gone)
-    await writing.copy_in(tx, ForeignKeyOfAsset, COLUMNS, new)
+    await writing.copy_in(tx, ForeignKeyOfAsset, COLUMNS, fresh)
 
 
 async def tie(tx: Tx, source_id: UUID) -> None:

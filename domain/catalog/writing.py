@@ -47,17 +47,24 @@ async def copy_in(
 
 
 async def clock(tx: Tx) -> datetime:
-    """The database's clock now, after the locks; given to each new row, as asking for each row costs more
-    than the row."""
+    """The database's clock now; given to each new row, as asking for each row costs more than the row."""
     return (await (await driver(tx)).fetch("SELECT datawave_now() AS at"))[0]["at"]
 
 
-async def lock(tx: Tx, source_id: UUID) -> None:
-    """One writer a source's catalog at a time: its batches must see each other whole."""
+LOCKED = """
+WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtextextended($1, 0)))
+SELECT datawave_now() AS at FROM held"""
+
+
+async def lock(tx: Tx, source_id: UUID) -> datetime:
+    """One writer a source's catalog at a time: its batches must see each other whole. Answers with the
+    database's clock once the lock is held."""
     connection = await driver(tx)
-    await connection.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"datawave.catalog:{source_id}"
-    )
+    return (await connection.fetch(LOCKED, lock_name(source_id)))[0]["at"]
+
+
+def lock_name(source_id: UUID) -> str:
+    return f"datawave.catalog:{source_id}"
 
 
 COLUMNS_CHANGED = """

@@ -2,15 +2,9 @@
 
 from domain.discovery import reports
 from domain.discovery.events import RunStateChanged, StageChanged
-from domain.discovery.runs import (
-    ENDED,
-    DiscoverSource,
-    Started,
-    cancel_run,
-    retry_run,
-    start_discovery,
-)
+from domain.discovery.runs import ENDED, DiscoverSource, cancel_run
 from domain.discovery.stages import advance
+from domain.discovery.starting import Started, retry_run, start_discovery
 
 __all__ = [
     "ENDED",

@@ -21,11 +21,21 @@ from connectors.entries import (
 )
 from datawave.kit import breakers
 from datawave.kit.commands import Tx
+from datawave.kit.ids import new_id
 from domain import agents, classification
 from domain.catalog import ingest
 from domain.catalog.names import qualified
 from domain.discovery import stages
-from domain.discovery.runs import ENDED, MOST_ISSUES, locked, move, move_stage, stage_of, tell_progress, wrote
+from domain.discovery.runs import (
+    ENDED,
+    MOST_ISSUES,
+    locked_whole,
+    move,
+    move_stage,
+    stage_of,
+    tell_progress,
+    wrote,
+)
 from domain.sources.testing import OURS_TO_FIX, breaker_name
 from models.agents import AgentCapability, AgentTask, EdgeAgent
 from models.discovery import Run, RunState, StageRun, ValidationIssue
@@ -36,8 +46,7 @@ FOR_THE_CATALOG = (Container, Dataset, MoreColumns)
 
 async def _run_of(tx: Tx, task: AgentTask) -> tuple[Run, DataSource]:
     assert task.run_id is not None, "a discovery's task is always a run's"
-    run = await locked(tx, task.run_id)
-    return run, await tx.session.get_one(DataSource, run.source_id)
+    return await locked_whole(tx, task.run_id)
 
 
 @agents.consumes(AgentCapability.DISCOVER)
@@ -46,6 +55,8 @@ class Reading(agents.Consumer):
 
     async def claimed(self, tx: Tx, task: AgentTask, agent: EdgeAgent) -> None:
         run, _ = await _run_of(tx, task)
+        if run.state is RunState.QUEUED:
+            await move(tx, run, RunState.RUNNING)
         connect, discover = await stage_of(tx, run, "connect"), await stage_of(tx, run, "discover")
         if discover is not None:
             # Another attempt counts anew; what it finds again is found unchanged.
@@ -223,6 +234,7 @@ async def note_issues(tx: Tx, run: Run, source: DataSource, entries: Sequence[En
     room = max(0, MOST_ISSUES - seen)
     tx.session.add_all(
         ValidationIssue(
+            id=new_id(),
             run_id=run.id,
             source_id=source.id,
             severity=issue.severity,

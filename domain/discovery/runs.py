@@ -1,4 +1,4 @@
-"""Discoveries as runs: begun, found, moved through their states, cancelled, retried."""
+"""Discoveries as runs: found, moved through their states, cancelled."""
 
 from __future__ import annotations
 
@@ -11,28 +11,17 @@ from sqlalchemy import select, update
 
 from auth.permissions import Permission
 from datawave.kit import tables
-from datawave.kit.commands import Tx, command, result
-from datawave.kit.database import UNWRITABLE
-from datawave.kit.errors import ConflictError, ErrorCode, invalid
+from datawave.kit.commands import Tx, command
+from datawave.kit.errors import ConflictError, ErrorCode
 from datawave.kit.jobs import Job
 from domain import agents
 from domain.discovery.events import RunStateChanged, StageChanged
 from domain.sources.states import set_state
-from models.discovery import OPEN, DiscoveryMode, Run, RunState, StageKind, StagePlace, StageRun
+from models.discovery import OPEN, Run, RunState, StageRun
 from models.sources import DataSource, HealthState, SourceState
 
-STAGES: tuple[tuple[str, StageKind, StagePlace], ...] = (
-    ("connect", StageKind.CONNECT, StagePlace.AGENT),
-    ("discover", StageKind.DISCOVER, StagePlace.AGENT),
-    ("update_catalog", StageKind.UPDATE_CATALOG, StagePlace.WORKER),
-    ("validate", StageKind.VALIDATE, StagePlace.WORKER),
-    ("sample", StageKind.SAMPLE, StagePlace.AGENT),
-    ("classify", StageKind.CLASSIFY, StagePlace.AGENT),
-)
-SAMPLING = ("sample", "classify")
 MOST_ISSUES = 1_000
 ENDED = frozenset({RunState.SUCCEEDED, RunState.PARTIAL, RunState.FAILED, RunState.CANCELLED})
-MOST_PATTERNS = 500
 LIVE_JOBS = ("QUEUED", "RETRYING", "WAITING", "RUNNING")
 
 
@@ -44,134 +33,36 @@ class DiscoverSource(Job):
     run_id: UUID
 
 
-@result
-@dataclass(frozen=True, kw_only=True)
-class Started:
-    """The discovery, new or (then `joined`) the one that was under way."""
-
-    run: Run
-    joined: bool
-
-
-@command(needs=Permission.DATASOURCE_DISCOVER)
-async def start_discovery(
-    tx: Tx,
-    *,
-    source_id: UUID,
-    mode: DiscoveryMode = DiscoveryMode.INCREMENTAL,
-    include: Sequence[str] = (),
-    sample: bool = True,
-    classify: bool = True,
-    agent_id: UUID | None = None,
-) -> Started:
-    """Reads a source's structure; a second one while the first is under way joins it."""
-    if len(include) > MOST_PATTERNS or not all(_is_pattern(each) for each in include):
-        raise invalid(
-            f"At most {MOST_PATTERNS} patterns of 1 to 300 characters, none of them NUL.", path=["include"]
-        )
-    source = await tx.get(DataSource, source_id, path=["dataSourceId"])
-    if source.state is SourceState.DECOMMISSIONED:
-        raise ConflictError(
-            ErrorCode.WRONG_STATE,
-            "This source is decommissioned and is not read any more.",
-            path=["dataSourceId"],
-            current=("source", source.id),
-        )
-    under_way = await open_run(tx, source)
-    if under_way is not None:
-        return Started(run=under_way, joined=True)
-    options = {
-        "include": list(include),
-        "sample": sample and mode is not DiscoveryMode.SCHEMA_ONLY,
-        "classify": classify and mode is not DiscoveryMode.SCHEMA_ONLY,
-        "agentId": agent_id.hex if agent_id else None,
-    }
-    return Started(run=await begin(tx, source, mode=mode, options=options), joined=False)
-
-
-def _is_pattern(text: str) -> bool:
-    return 0 < len(text) <= 300 and not UNWRITABLE.search(text)
-
-
 async def open_run(tx: Tx, source: DataSource) -> Run | None:
     return await tx.session.scalar(
         select(Run).where(Run.source_id == source.id, Run.kind == "discovery", Run.state.in_(OPEN))
     )
 
 
-async def begin(
-    tx: Tx,
-    source: DataSource,
-    *,
-    mode: DiscoveryMode,
-    options: Mapping[str, Any] | None = None,
-    retry_of: Run | None = None,
-) -> Run:
-    """The run, its stages and its job, in the caller's transaction."""
-    wanted: dict[str, Any] = (
-        dict(options) if options is not None else {"include": [], "sample": True, "classify": True}
-    )
-    run = Run(
-        kind="discovery",
-        source_id=source.id,
-        workspace_id=source.workspace_id,
-        mode=mode,
-        options=wanted,
-        command_id=tx.command_id,
-        started_by=tx.viewer.actor_id,
-        started_by_word=tx.viewer.actor_word,
-        attempt=retry_of.attempt + 1 if retry_of else 1,
-        retry_of=retry_of.id if retry_of else None,
-        created_at=tx.now,
-        updated_at=tx.now,
-        progress={},
-        summary={},
-        state=RunState.QUEUED,
-    )
-    tx.session.add(run)
-    await tx.session.flush()
-    skipped = () if wanted["sample"] else SAMPLING
-    tx.session.add_all(
-        StageRun(
-            run_id=run.id,
-            source_id=source.id,
-            ordinal=at,
-            key=key,
-            kind=kind,
-            where=where,
-            state=RunState.QUEUED,
-            attempts=[],
-            inputs={},
-            results={},
-            metrics=[],
-        )
-        for at, (key, kind, where) in enumerate(STAGES)
-        if key not in skipped
-    )
-    tx.enqueue(
-        DiscoverSource(run_id=run.id),
-        subject=("run", run.id),
-        workspace_id=source.workspace_id,
-        source_id=source.id,
-    )
-    await tx.session.flush()
-    tx.touches(run, made=True)
-    tx.emit(
-        RunStateChanged(
-            run_id=run.id,
-            source_id=source.id,
-            workspace_id=run.workspace_id,
-            before=None,
-            after=RunState.QUEUED.value,
-        )
-    )
-    if source.state is not SourceState.DISCOVERING:
-        await set_state(tx, source, SourceState.DISCOVERING)
-    return run
-
-
 async def locked(tx: Tx, run_id: UUID) -> Run:
     return await tx.session.get_one(Run, run_id, with_for_update=True, populate_existing=True)
+
+
+async def locked_whole(tx: Tx, run_id: UUID, *, with_source: bool = False) -> tuple[Run, DataSource]:
+    """The run with its stages, and its source, in one statement and once in a transaction. What was changed
+    before it is written later, with the rest."""
+    known: dict[UUID, tuple[Run, DataSource]] = tx.session.info.setdefault("locked_whole", {})
+    if run_id not in known:
+        query = (
+            select(Run, DataSource, StageRun)
+            .join(DataSource, DataSource.id == Run.source_id)
+            .join(StageRun, StageRun.run_id == Run.id)
+            .where(Run.id == run_id)
+            .order_by(StageRun.ordinal)
+            # Stages too: after a wait for the run, only what is locked is read as it now is.
+            .with_for_update(of=[Run, StageRun, *([DataSource] if with_source else [])])
+            .execution_options(populate_existing=True, autoflush=False)
+        )
+        rows = (await tx.session.execute(query)).all()
+        run, source, _ = rows[0]
+        hold_stages(tx, run_id, [stage for _, _, stage in rows])
+        known[run_id] = run, source
+    return known[run_id]
 
 
 async def move(tx: Tx, run: Run, state: RunState, *, failure: Mapping[str, Any] | None = None) -> None:
@@ -224,11 +115,20 @@ async def _release_source(tx: Tx, run: Run, state: RunState) -> None:
 
 async def stages_of(tx: Tx, run: Run) -> Sequence[StageRun]:
     """Read once in a transaction: whoever changes them holds the lock on their run."""
-    known: dict[UUID, Sequence[StageRun]] = tx.session.info.setdefault("stages_of", {})
+    known = _known_stages(tx)
     if run.id not in known:
         query = select(StageRun).where(StageRun.run_id == run.id).order_by(StageRun.ordinal)
         known[run.id] = (await tx.session.scalars(query)).all()
     return known[run.id]
+
+
+def hold_stages(tx: Tx, run_id: UUID, stages: Sequence[StageRun]) -> None:
+    """For the rest of the transaction."""
+    _known_stages(tx)[run_id] = stages
+
+
+def _known_stages(tx: Tx) -> dict[UUID, Sequence[StageRun]]:
+    return tx.session.info.setdefault("stages_of", {})
 
 
 async def stage_of(tx: Tx, run: Run, key: str) -> StageRun | None:
@@ -329,21 +229,3 @@ async def cancel_run(tx: Tx, *, run_id: UUID, reason: str | None = None) -> Run:
         )
     await cancel(tx, run, reason=reason or "Somebody cancelled it.")
     return run
-
-
-@command(needs=Permission.RUN_CONTROL)
-async def retry_run(tx: Tx, *, run_id: UUID) -> Run:
-    """A new run with the options of one that did not succeed; what that one wrote is found again and not
-    doubled."""
-    run = await tx.get(Run, run_id)
-    if run.state not in ENDED or run.state is RunState.SUCCEEDED:
-        raise ConflictError(
-            ErrorCode.WRONG_STATE,
-            "Only a run that failed, was cancelled or is partial can be tried again.",
-            current=("run", run.id),
-        )
-    source = await tx.session.get_one(DataSource, run.source_id, with_for_update=True)
-    if source.state is SourceState.DECOMMISSIONED:
-        raise ConflictError(ErrorCode.WRONG_STATE, "Its source is decommissioned.", current=("run", run.id))
-    under_way = await open_run(tx, source)
-    return under_way or await begin(tx, source, mode=run.mode, options=run.options, retry_of=run)

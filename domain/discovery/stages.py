@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 from datawave.kit import breakers
 from datawave.kit.commands import INSIDE, Tx, command
 from datawave.kit.errors import UnavailableError
+from datawave.kit.ids import new_id
 from datawave.kit.jobs import Job
 from datawave.kit.work import on_death
 from domain import agents
@@ -21,6 +22,7 @@ from domain.discovery.runs import (
     MOST_ISSUES,
     DiscoverSource,
     locked,
+    locked_whole,
     move,
     move_stage,
     stage_of,
@@ -40,21 +42,23 @@ AGENT_WAIT = timedelta(seconds=60)
 @command(needs=INSIDE, recorded=False)
 async def advance(tx: Tx, *, run_id: UUID, job_id: UUID) -> bool:
     """Does what is next; True while an agent has to do something first (the job then rests)."""
-    run = await locked(tx, run_id)
+    run, source = await locked_whole(tx, run_id, with_source=True)
     if run.state in ENDED:
         return False
-    source = await tx.session.get_one(DataSource, run.source_id, with_for_update=True)
-    return await go_on(tx, run, source, job_id)
+    if not await go_on(tx, run, source, job_id):
+        return False
+    await agents.job_waits(tx, job_id)
+    return True
 
 
 async def go_on(tx: Tx, run: Run, source: DataSource, job_id: UUID) -> bool:
-    """The same for a run that is locked already."""
-    if run.state is RunState.QUEUED:
-        await move(tx, run, RunState.RUNNING)
+    """The same for a run that is locked already, and a job that waits already."""
     discover, sample = await stage_of(tx, run, "discover"), await stage_of(tx, run, "sample")
     assert discover is not None
     if discover.state is not RunState.SUCCEEDED:
-        return await _offer_discover(tx, run, source, discover.id, job_id)
+        return await offer_reading(tx, run, source, job_id)
+    if run.state is RunState.QUEUED:
+        await move(tx, run, RunState.RUNNING)
     validate = await stage_of(tx, run, "validate")
     if validate is not None and validate.state is not RunState.SUCCEEDED:
         await _validate(tx, run, source)
@@ -70,8 +74,10 @@ async def go_on(tx: Tx, run: Run, source: DataSource, job_id: UUID) -> bool:
     return False
 
 
-async def _offer_discover(tx: Tx, run: Run, source: DataSource, stage_id: UUID, job_id: UUID) -> bool:
+async def offer_reading(tx: Tx, run: Run, source: DataSource, job_id: UUID) -> bool:
     """The breaker of the source stands before the agent is asked; while it is open the run fails at once."""
+    discover = await stage_of(tx, run, "discover")
+    assert discover is not None
     breaker = await breakers.of(tx.session, breaker_name(source), subject=("source", source.id))
     try:
         admitted = breakers.admit(breaker, tx.now)
@@ -88,7 +94,8 @@ async def _offer_discover(tx: Tx, run: Run, source: DataSource, stage_id: UUID, 
         "mark": mark,
         "knownStamp": await _stamp_of(tx, source, mark),
     }
-    await _offer(tx, run, source, kind=AgentCapability.DISCOVER, stage_id=stage_id, job_id=job_id, more=more)
+    kind = AgentCapability.DISCOVER
+    await _offer(tx, run, source, kind=kind, stage_id=discover.id, job_id=job_id, more=more)
     return True
 
 
@@ -183,7 +190,6 @@ async def _offer(
             wanted_agent_id=UUID(wanted) if wanted else None,
             claim_within=AGENT_WAIT,
         )
-    await agents.job_waits(tx, job_id)
 
 
 async def _validate(tx: Tx, run: Run, source: DataSource) -> None:
@@ -230,9 +236,11 @@ async def _note_unreadable(tx: Tx, run: Run, source: DataSource) -> int:
         )
         .order_by(Asset.qualified_name)
         .limit(MOST_ISSUES)
+        .execution_options(autoflush=False)
     )
     issues = [
         ValidationIssue(
+            id=new_id(),
             run_id=run.id,
             source_id=source.id,
             asset_id=row.id,
@@ -251,6 +259,7 @@ async def _note_unreadable(tx: Tx, run: Run, source: DataSource) -> int:
 def _differs(run: Run, source: DataSource, count: dict[str, Any], have: tuple[int, int]) -> ValidationIssue:
     where = ".".join([source.key, *count["path"]])
     return ValidationIssue(
+        id=new_id(),
         run_id=run.id,
         source_id=source.id,
         severity="MEDIUM",

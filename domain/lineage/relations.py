@@ -61,8 +61,7 @@ async def relate(tx: Tx, *, source_id: UUID) -> int:
     source = await tx.session.get(DataSource, source_id)
     if source is None:
         return 0
-    await writing.lock(tx, source_id)
-    at = await writing.clock(tx)
+    at = await writing.lock(tx, source_id)
     connection = await writing.driver(tx)
     dangling = await connection.fetch(DANGLING, source_id, timeout=120)
     await connection.execute(READ_AGAIN, source_id, [row["to_id"] for row in dangling], timeout=120)

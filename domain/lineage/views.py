@@ -202,8 +202,7 @@ async def write_views(tx: Tx, *, source_id: UUID, readings: Sequence[Mapping[str
     source = await tx.session.get(DataSource, source_id)
     if source is None:
         return 0
-    await writing.lock(tx, source_id)
-    at = await writing.clock(tx)
+    at = await writing.lock(tx, source_id)
     connection = await writing.driver(tx)
     views = [UUID(each["view_id"]) for each in readings]
     edges = [

@@ -15,7 +15,8 @@ from datawave.kit.errors import ConflictError, ErrorCode, InputError, forbidden,
 from datawave.kit.ids import global_id
 from domain import agents
 from domain.catalog import archive
-from domain.discovery.runs import begin, cancel_open_run
+from domain.discovery.runs import cancel_open_run
+from domain.discovery.starting import begin
 from domain.sources import schedules
 from domain.sources.checks import (
     checked_options,

@@ -15,7 +15,8 @@ from datawave.kit.access import SYSTEM
 from datawave.kit.commands import INSIDE, Tx, command
 from datawave.kit.duties import Duty, duty
 from datawave.kit.errors import ErrorCode, InputError
-from domain.discovery.runs import begin, open_run
+from domain.discovery.runs import open_run
+from domain.discovery.starting import begin
 from models.discovery import DiscoveryMode
 from models.sources import DataSource, Schedule, SourceState
 
