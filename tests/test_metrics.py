@@ -10,7 +10,6 @@ from sqlalchemy import text
 
 from domain.operations import health
 from tests.client import Client
-from tests.factories import documents
 from tests.factories.sources import Make
 from tests.fixtures.agent import Agent
 from tests.fixtures.api import House
@@ -73,7 +72,7 @@ async def test_what_clients_send_makes_no_series(api: Client) -> None:
 
 
 async def test_readyz_tells_what_waits_and_who_is_silent(
-    api: Client, agent: Agent, make: Make, house: House, house_clock: HouseClock
+    api: Client, agent: Agent, house_clock: HouseClock
 ) -> None:
     async with api.follow(ONLINE, after=(await api.data(FIRST))["events"]["nodes"][0]["cursor"]) as events:
         await until(events, lambda told: told["agent"]["state"] == "ONLINE")
@@ -82,8 +81,7 @@ async def test_readyz_tells_what_waits_and_who_is_silent(
     assert told["figures"]["agents"] | {"lastHeartbeatSeconds": 0} == {
         "alive": 1, "known": 1, "lastHeartbeatSeconds": 0
     }  # fmt: skip
-    made = await make.source(key="shop")
-    await api.done(documents.DISCOVER, input={"dataSourceId": made["id"]})
+    await api.done("mutation { rotateVaultKey(input: {}) { errors { code } } }")
     await house_clock.shift(minutes=10)
     told = (await api.http.get("/readyz")).json()
     assert told["ready"] and "datawave worker" in told["problems"]["jobs"]
