@@ -72,6 +72,7 @@ async def _baseline(folder: Path, source: BenchSource) -> Baseline:
 
 async def _product(folder: Path, source: BenchSource, base: Baseline) -> tuple[list[Figure], float]:
     async with platform(folder / "home") as running:
+        await running.pages_built()
         await _while(running, NO_AGENT)
         await asyncio.sleep(SETTLING_SECONDS)
         source_id = await _create(running, source)

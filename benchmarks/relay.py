@@ -51,7 +51,7 @@ async def _numbered(database_url: str, valkey_url: str) -> Figure:
     relay = Relay(database, Live(client, prefix="bench:"), queue)
     try:
         with measured() as watch:
-            while await relay.step():
+            while await relay.steps():
                 pass
     finally:
         await database.close()

@@ -122,8 +122,12 @@ async def test_one_trace_leads_from_a_request_to_the_agent_and_back(
 async def test_the_events_of_a_request_bear_its_trace_as_correlation(api: Client, make: Make) -> None:
     api.http.headers.update(NOT_RECORDED)
     await make.source(key="shop")
+    api.http.headers.update({"traceparent": f"00-{CALLER}{CALLER}-{CALLER}-00"})
+    await api.done("mutation { rotateVaultKey(input: {}) { errors { code } } }")
     found = (await api.data(EVENTS, of=TRACE))["events"]["nodes"]
-    assert "SourceCreated" in {event["type"] for event in found}
+    assert {event["type"] for event in found} == {"SourceCreated", "TaskOffered"}
+    found = (await api.data(EVENTS, of=CALLER * 2))["events"]["nodes"]
+    assert {event["type"] for event in found} == {"JobChanged"}  # told by the database itself
 
 
 async def test_what_is_not_recorded_makes_no_spans(receiver: Receiver, house: House, api: Client) -> None:

@@ -70,7 +70,7 @@ class Relay:
         while not (task := asyncio.current_task()) or not task.cancelling():
             self._wake.clear()
             try:
-                more = await self._some_steps()
+                more = await self.steps()
                 await signal_due(self._database, self._arq)
                 pause = 0 if more else self._look
             except (UnavailableError, OSError) as error:
@@ -84,25 +84,40 @@ class Relay:
                     await self._wake.wait()
         raise asyncio.CancelledError
 
-    async def _some_steps(self) -> bool:
-        for _ in range(BATCHES):
-            if not await self.step():
-                return False
-        return True
+    async def steps(self) -> bool:
+        """Some batches, each published while the next is given its places; true while there may be more."""
+        publishing: asyncio.Task[None] | None = None
+        try:
+            for _ in range(BATCHES):
+                rows = await self._place()
+                if publishing is not None:
+                    await publishing
+                publishing = asyncio.create_task(self._publish(rows), name="relay.publishes")
+                if len(rows) < BATCH:
+                    return False
+            return True
+        finally:
+            if publishing is not None:
+                await publishing
 
     async def step(self) -> bool:
-        """One batch; true while there may be more."""
+        """One batch, placed and published; true while there may be more."""
+        rows = await self._place()
+        await self._publish(rows)
+        return len(rows) == BATCH
+
+    async def _place(self) -> Sequence[Any]:
         async with self._database.connection() as connection:
             given = (await connection.execute(PLACE, {"most": BATCH})).one_or_none()
             if given is None:
-                return False
+                return ()
             self.placed += given.last - given.first + 1
             metrics.PLACED.inc(given.last - given.first + 1)
-            rows = (await connection.execute(PLACED, {"first": given.first, "last": given.last})).all()
-        await self._publish(rows)
-        return given.last - given.first + 1 == BATCH
+            return (await connection.execute(PLACED, {"first": given.first, "last": given.last})).all()
 
     async def _publish(self, rows: Sequence[Any]) -> None:
+        if not rows:
+            return
         by_topic: dict[str, list[Placed]] = defaultdict(list)
         for row in rows:
             wire = to_wire(row)
