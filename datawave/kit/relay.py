@@ -37,8 +37,12 @@ log."""
 
 LOOK = b'{"look":true}'
 PLACE = text("SELECT first, last FROM place_events(:most)")
+AS_TEXT = ("id", "actor_id", "command_id", "subject_id", "workspace_id", "source_id", "data")
+"""What is passed on as the database writes it: made into values and back, it took half of the time."""
+
+TOLD = ", ".join(f"CAST({name} AS text)" if name in AS_TEXT else name for name in WIRE)
 PLACED = text(
-    f"SELECT {', '.join(WIRE)}, (SELECT jsonb_object_agg(t.topic, t.previous) FROM event_topic t"
+    f"SELECT {TOLD}, (SELECT jsonb_object_agg(t.topic, t.previous) FROM event_topic t"
     " WHERE t.topic = ANY(event.topics) AND t.position = event.position) AS places"
     " FROM event WHERE position BETWEEN :first AND :last ORDER BY position"
 )
@@ -48,7 +52,8 @@ Placed = tuple[int, bytes]
 
 
 def to_wire(row: Any) -> bytes:
-    return orjson.dumps([getattr(row, name) for name in WIRE], default=str)
+    *told, data = row[: len(WIRE)]
+    return orjson.dumps([*told, orjson.Fragment(data) if data is not None else None])
 
 
 class Relay:
