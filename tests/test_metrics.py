@@ -8,6 +8,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
+from datawave.app.readiness import Readiness
+from datawave.kit.database import Database
 from domain.operations import health
 from tests.client import Client
 from tests.factories.sources import Make
@@ -86,6 +88,15 @@ async def test_readyz_tells_what_waits_and_who_is_silent(
     told = (await api.http.get("/readyz")).json()
     assert told["ready"] and "datawave worker" in told["problems"]["jobs"]
     assert told["figures"]["jobs"]["due"] >= 1 and told["figures"]["jobs"]["lagSeconds"] >= 600
+
+
+async def test_without_its_database_it_is_not_ready_and_says_so_at_once(house: House) -> None:
+    nowhere = house.core.database.engine.url.set(port=1).render_as_string(hide_password=False)
+    gone = Database(nowhere)
+    examiner = house.served.platform.extras["examiner"]
+    told = await Readiness(database=gone, live=house.core.live, examiner=examiner, relays=lambda: True).told()
+    assert (told["ready"], told["problems"].keys(), told["figures"]) == (False, {"database"}, {})
+    await gone.close()
 
 
 async def test_whoever_is_not_signed_in_learns_no_names(api: Client, house: House) -> None:

@@ -32,6 +32,8 @@ class Readiness:
         """`problems` names whatever is not as it should be; only what this process cannot serve without
         makes it not ready."""
         fatal = await self._fatal()
+        if "database" in fatal:  # the rest is measured by asking it, and a probe does not wait for ever
+            return {"ready": False, "problems": fatal, "figures": {}}
         health = await self.examiner.health()
         said = {part.name: part.message for part in _ours(health) if part.message}
         if not self.live.connected:

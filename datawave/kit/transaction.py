@@ -284,12 +284,9 @@ async def insert_events(
     viewer: Viewer,
     command_id: UUID | None,
     now: datetime,
-    correlation_id: str | None = None,
 ) -> None:
     if events:
-        rows = event_rows(
-            events, viewer=viewer, command_id=command_id, now=now, correlation_id=correlation_id
-        )
+        rows = event_rows(events, viewer=viewer, command_id=command_id, now=now, correlation_id=None)
         await session.execute(insert(tables.Event), rows)
 
 

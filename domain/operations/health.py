@@ -179,10 +179,10 @@ class Examiner:
 
     async def _open_breakers(self) -> Sequence[CircuitBreaker]:
         try:
-            async with self._database.session() as session:
+            async with asyncio.timeout(PATIENCE), self._database.session() as session:
                 found = select(CircuitBreaker).where(CircuitBreaker.state != BreakerState.CLOSED).limit(100)
                 return (await session.scalars(found.order_by(CircuitBreaker.name))).all()
-        except UnavailableError:
+        except (UnavailableError, TimeoutError):
             return []
 
 
