@@ -12,6 +12,7 @@ run: ## the whole product on this machine, until Ctrl-C
 
 test: ## the whole suite, in parallel
 	@$(PYTHON) deploy/bootstrap.py dev
+	@$(BIN)/python -m tests.clients.packages
 	@$(BIN)/pytest -n auto --dist worksteal -m "not long" $(ARGS)
 
 test-long: ## the long forms of property and crash tests
@@ -36,5 +37,5 @@ web: ## build the dashboard if its sources changed
 	@$(BIN)/python -m datawave.supervisor.web .
 
 clean: ## everything that was built; the state in .datawave stays
-	rm -rf .venv web/dist web/node_modules .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv web/dist web/node_modules tests/clients/node_modules .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path './web/*' -prune -exec rm -rf {} +

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -28,6 +28,7 @@ from auth.sessions import Known, Sessions
 from auth.tokens import Claims, Tokens
 from datawave.kit.access import NOBODY, Viewer
 from datawave.kit.database import Database
+from datawave.kit.ending import ended
 from datawave.kit.errors import UnavailableError, unauthenticated
 from datawave.kit.events import from_wire
 from datawave.kit.live import Live
@@ -41,6 +42,8 @@ everybody. `fingerprints` are certificates that nobody comes in with any more.""
 
 LOOK = 5.0
 MOST_REMEMBERED = 10_000
+A_MOMENT = 1.0
+"""For so long who came in is let in again with nothing looked up."""
 
 STANDS = text("SELECT datawave_now(), coalesce((SELECT position FROM topic_head WHERE topic = 'access'), 0)")
 
@@ -64,10 +67,11 @@ class Entered:
         self._expires_at = expires_at
         self.address = address
         self.client = client
-        self.ended = asyncio.Event()
-        """Set when the session ends, or nothing is left of its rights."""
-        self.changed = asyncio.Event()
-        """Set at the next change of rights, and then replaced: wait for it, then look at `viewer` again."""
+        self.ended = False
+        """The session has ended, or nothing is left of its rights."""
+        self._changed: asyncio.Event | None = None
+        self.listeners: set[Callable[[], None]] | None = None
+        """Called at the end, and at each change of rights."""
         self._viewer: tuple[Actor, Viewer] | None = None
         if seat is not None:
             seat.watched_by(self)
@@ -97,15 +101,38 @@ class Entered:
         """A cookie's session is prolonged by use; a token's is not."""
         return self._known.expires_at if self._known and self._known.cookie else self._expires_at
 
+    @property
+    def changed(self) -> asyncio.Event:
+        """Set at the next change of rights, or the end: wait for it, then look at `viewer` again."""
+        self._changed = self._changed or asyncio.Event()
+        return self._changed
+
     def session_ended(self) -> None:
-        self.ended.set()
+        self._end()
+
+    def _end(self) -> None:
+        self.ended = True
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
+        for listener in [*(self.listeners or ())]:
+            listener()
+
+    def is_good(self, now: datetime) -> bool:
+        """Whether they would be let in again, by what is known here."""
+        if self.ended or self._seat is None or self._expires_at is None:
+            return False
+        return now < self._expires_at and time.monotonic() < self._seat.actor.stale_at
 
     def rights_changed(self, before: Actor) -> None:
-        changed, self.changed = self.changed, asyncio.Event()
-        changed.set()
         now = self._seat.actor if self._seat else before
         if not now.active or (before.rights.held and not now.rights.held):
-            self.ended.set()
+            self._end()
+        else:
+            self._tell()
 
     def goes_on_as(self, other: Entered) -> None:
         """With the other's token: same actor, later end."""
@@ -119,6 +146,7 @@ class Entered:
             other._bearers.watching.add(self)
         self._known, self._bearers = other._known, other._bearers
         self._expires_at, self._viewer = other._expires_at, None
+        self._tell()  # its scopes may be others
 
 
 @dataclass(frozen=True)
@@ -148,6 +176,7 @@ class Gate:
         self._ahead = timedelta()
         self._head = 0
         self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
+        self._lately: dict[Hashable, Entered] = {}
         self._wanted: set[UUID] | None = set()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -167,21 +196,35 @@ class Gate:
         ]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(self._tasks)
 
     async def enter(
         self, token: str | None, cookie: str | None, *, address: str | None = None, client: str | None = None
     ) -> Entered:
         """Whoever asks; nobody without token and cookie. UNAUTHENTICATED for one that is not, or no longer,
         good."""
-        where = {"address": address, "client": client[:200] if client else None}
+        where = {"address": address, "client": client}
         if token is not None:
-            return await (self._agent(token, where) if is_agents(token) else self._with_token(token, where))
+            hashed = sha256(token.encode("utf-8", "replace")).digest()
+            # Agents' tokens are not among those remembered here: what is needs no other look.
+            if hashed not in self._remembered and is_agents(token):
+                return await self._agent(token, where)
+            return await self._with_token(token, hashed, where)
         if cookie is not None:
             return await self._with_cookie(cookie, where)
         return Entered(seat=None, known=None, bearers=None, expires_at=None, **where)
+
+    def lately(self, token: str, address: str | None, client: str | None) -> Entered | None:
+        """Whoever came in with this token, from there, a moment ago (`remember`)."""
+        entered = self._lately.get((token, address, client))
+        return entered if entered is not None and entered.is_good(self.now()) else None
+
+    def remember(self, entered: Entered, token: str) -> None:
+        """For a moment: it ends soon, because a session is in use for as long as somebody is in with it."""
+        coming = (token, entered.address, entered.client)
+        if coming not in self._lately and len(self._lately) < MOST_REMEMBERED:
+            self._lately[coming] = entered
+            asyncio.get_running_loop().call_later(A_MOMENT, self._lately.pop, coming, None)
 
     async def renew(self, entered: Entered, token: str) -> None:
         """An open socket goes on with a new token of the same actor."""
@@ -193,8 +236,7 @@ class Gate:
             raise unauthenticated("This connection was opened without signing in; open another one.")
         entered.goes_on_as(fresh)
 
-    async def _with_token(self, token: str, where: dict[str, str | None]) -> Entered:
-        hashed = sha256(token.encode("utf-8", "replace")).digest()
+    async def _with_token(self, token: str, hashed: bytes, where: dict[str, str | None]) -> Entered:
         kept = self._remembered.get(hashed)
         if kept is None or kept.claims.expires_at <= self.now():
             self._remembered.pop(hashed, None)

@@ -6,6 +6,7 @@ grant that is taken away counts at once.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 import time
@@ -99,6 +100,7 @@ class Tokens:
         self._public: dict[str, OKPKey] = {}
         self._signing: tuple[str, OKPKey] | None = None
         self._looked = -LOOKED_AGAIN
+        self._looking = asyncio.Lock()
 
     async def mint(self, *, actor_word: str, actor_id: UUID, session_id: UUID, until: datetime) -> Minted:
         """A token for this session; it never outlives it."""
@@ -166,8 +168,10 @@ class Tokens:
         return self._signing
 
     async def _key_to_verify(self, kid: str) -> OKPKey:
-        if kid not in self._public and time.monotonic() - self._looked >= LOOKED_AGAIN:
-            await self._load()
+        if kid not in self._public:
+            async with self._looking:  # whoever comes while somebody looks has the keys from them
+                if kid not in self._public and time.monotonic() - self._looked >= LOOKED_AGAIN:
+                    await self._load()
         if kid not in self._public:
             raise _refused("it is signed with a key that is not known here")
         return self._public[kid]

@@ -86,7 +86,7 @@ def _row(figure: Figure) -> tuple[str, ...]:
     ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}×"
     return (
         figure.name,
-        f"{_short(figure.value)} {figure.unit}",
+        f"{short(figure.value)} {figure.unit}",
         ratio,
         figure.against,
         goal,
@@ -95,5 +95,5 @@ def _row(figure: Figure) -> tuple[str, ...]:
     )
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 MANIFEST, DUMP = "manifest.json", "database.dump"
-FOLDERS = ("files", "blobs")
+FOLDERS = ("files", "blobs", "documents")
 LARGEST_MANIFEST = 100_000
 SCRYPT = {"n": 2**16, "r": 8, "p": 1}
 

@@ -117,6 +117,13 @@ def _database(settings: Settings) -> Iterator[Finding]:
             "The database is not ours: after a restore by other tools run `datawave migrate --new-epoch`.",
             is_advice=True,
         )
+        most = asyncio.run(migrations.most_connections(settings.database().reveal()))
+        if most < settings.connections:
+            yield Finding(
+                f"The database takes {most} connections, and `datawave up` with these settings may want "
+                f"{settings.connections}: raise its max_connections, or lower DATAWAVE_DATABASE_POOL.",
+                is_advice=True,
+            )
 
 
 def _valkey(settings: Settings) -> Iterator[Finding]:

@@ -10,12 +10,15 @@ from types import ModuleType
 from typing import Any
 
 import strawberry
+from graphql import DocumentNode, OperationDefinitionNode
 from strawberry.tools import merge_types
 from strawberry.types.base import has_object_definition
 
 import resolvers as resolver_room
 import schema as schema_room
+from datawave.executor import Executor
 from schema.context import Info
+from schema.own import Touched, touched_by
 from schema.rows import SHOWN
 from schema.scalars import CONFIG
 
@@ -80,6 +83,7 @@ def schema() -> strawberry.Schema:
         subscription=_root("Subscription", "Subscriptions", roots),
         types=[*dict.fromkeys([*SHOWN.values(), *reachable])],
         config=CONFIG,
+        execution_context_class=Executor,
         schema_directives=[],
     )
 
@@ -87,6 +91,12 @@ def schema() -> strawberry.Schema:
 def _is_concrete(kind: type[Any]) -> bool:
     definition = kind.__strawberry_definition__
     return not (definition.is_interface or definition.is_input or definition.is_graphql_generic)
+
+
+def touched(document: DocumentNode, operation: OperationDefinitionNode) -> Touched:
+    """What a document touches of things that one may own."""
+    built: Any = schema()
+    return touched_by(built._schema, document, operation)
 
 
 def sdl() -> str:

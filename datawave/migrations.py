@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -103,14 +105,28 @@ def is_current(found: str | None, folder: Path = VERSIONS) -> bool:
     return found == head(folder)
 
 
-async def revision_of(url: str) -> str | None:
-    """Where a database stands; None when nothing was ever migrated there."""
+@asynccontextmanager
+async def _connected(url: str) -> AsyncGenerator[Any]:
     asyncpg: Any = importlib.import_module("asyncpg")  # untyped
     try:
         connection: Any = await asyncpg.connect(plain_url(url), timeout=10)
     except (OSError, TimeoutError, asyncpg.PostgresError) as refused:
         raise DatabaseUnreachable(url, refused) from None
     try:
+        yield connection
+    finally:
+        await connection.close(timeout=5)
+
+
+async def most_connections(url: str) -> int:
+    """That the database's server takes."""
+    async with _connected(url) as connection:
+        return int(await connection.fetchval("show max_connections"))
+
+
+async def revision_of(url: str) -> str | None:
+    """Where a database stands; None when nothing was ever migrated there."""
+    async with _connected(url) as connection:
         major: int = connection.get_server_version().major
         if major < OLDEST:
             raise ServerTooOld(major)
@@ -118,8 +134,6 @@ async def revision_of(url: str) -> str | None:
             return None
         found: str | None = await connection.fetchval("select version_num from alembic_version")
         return found
-    finally:
-        await connection.close(timeout=5)
 
 
 async def head_is_current(url: str) -> bool:

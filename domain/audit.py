@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, and_, cast, or_, select, text
+from sqlalchemy import BigInteger, ColumnElement, cast, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from datawave.kit import audit
 from datawave.kit.access import visible
 from datawave.kit.database import Database, Db
+from datawave.kit.given import among, pairs_among
 from datawave.kit.tables import AuditEntry, Event, EventTopic, Outcome
 
 AUDIT = "audit"
@@ -35,13 +36,13 @@ class Wanted:
         row = AuditEntry
         found: list[ColumnElement[bool]] = []
         if self.actions:
-            found.append(row.action.in_(self.actions))
+            found.append(among(row.action, self.actions))
         if self.actors:
-            found.append(or_(*(and_(row.actor_word == w, row.actor_id == k) for w, k in self.actors)))
+            found.append(pairs_among((row.actor_word, row.actor_id), self.actors))
         if self.subjects:
-            found.append(or_(*(and_(row.subject_word == w, row.subject_id == k) for w, k in self.subjects)))
+            found.append(pairs_among((row.subject_word, row.subject_id), self.subjects))
         if self.outcomes:
-            found.append(row.outcome.in_(self.outcomes))
+            found.append(among(row.outcome, self.outcomes))
         if self.permission:
             found.append(row.permission == self.permission)
         if self.address:

@@ -17,6 +17,7 @@ from connectors.entries import Entry, Prediction
 from datawave.kit.access import Viewer, visible
 from datawave.kit.commands import Tx
 from datawave.kit.events import Event
+from datawave.kit.given import among
 from domain.catalog import reads, writing
 from domain.catalog.names import qualified, tidy
 from models.catalog import MarkKind
@@ -178,14 +179,14 @@ def meant(viewer: Viewer, wanted: Wanted) -> Select[Any]:
         under = reads.beneath(wanted.under_id)
         query = query.where(or_(given.asset_id == wanted.under_id, given.asset_id.in_(under)))
     if wanted.labels:
-        query = query.where(given.label_id.in_(select(Label.id).where(Label.name.in_(wanted.labels))))
+        query = query.where(given.label_id.in_(select(Label.id).where(among(Label.name, wanted.labels))))
     for column, values in (
         (given.source_id, wanted.source_ids),
         (given.state, wanted.states),
         (given.layer, wanted.layers),
     ):
         if values:
-            query = query.where(column.in_(values))
+            query = query.where(among(column, values))
     if wanted.min_confidence is not None:
         query = query.where(given.confidence >= wanted.min_confidence)
     if wanted.max_confidence is not None:

@@ -116,8 +116,8 @@ class Asset(Historic, Entity):
 
     __table_args__ = (
         Index("uq_asset_qualified_name", "qualified_name", unique=True),
-        Index("ix_asset_parent", "parent_id", "ordinal"),
-        Index("ix_asset_source", "source_id", "kind"),
+        Index("ix_asset_parent_place", "parent_id", "ordinal", "id"),
+        Index("ix_asset_source_kind_name", "source_id", "kind", "qualified_name", "id"),
     )
 
 

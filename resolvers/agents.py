@@ -13,9 +13,11 @@ from auth.permissions import Permission
 from datawave.kit.access import visible
 from datawave.kit.errors import ConflictError, ErrorCode, InputError, UserError, forbidden
 from datawave.kit.events import Logged
+from datawave.kit.given import among
 from datawave.kit.ids import global_id, key_of
-from datawave.kit.pages import Asked, Key, page_of
-from domain import agents
+from datawave.kit.pages import Key
+from datawave.kit.reads import Of, Rows, Shape
+from domain import agents as domain
 from models import agents as rows
 from schema.agents import (
     AgentAssigned,
@@ -33,59 +35,61 @@ from schema.agents import (
 from schema.context import Context, Info
 from schema.directives import Cost, DeliveryMode
 from schema.errors import shown
-from schema.fields import mutation, query, subscription
+from schema.fields import mutation, query, read, subscription
 from schema.scalars import Cursor
-from schema.shapes import Connection, connection, given
+from schema.shapes import Connection, given
 
 BY_NAME = [Key(rows.EdgeAgent.name), Key(rows.EdgeAgent.id)]
 ASSIGNING = frozenset({"TaskOffered", "TaskCancelled"})
 CHANGING = frozenset({"AgentEnrolled", "AgentStateChanged", "SourceAssigned"})
 
 
+def agents(
+    of: Of,
+    kinds: list[rows.AgentKind] | None = strawberry.UNSET,
+    states: list[rows.AgentState] | None = strawberry.UNSET,
+) -> Rows:
+    agent = rows.EdgeAgent
+    query = select(agent).where(visible(agent, of.viewer))
+    if (wanted := given(kinds)) is not None:
+        query = query.where(among(agent.kind, wanted))
+    if (wanted := given(states)) is not None:
+        query = query.where(among(agent.state, wanted))
+    return Rows(query=query, row=agent, order=BY_NAME)
+
+
 @strawberry.type
 class Queries:
-    @query(needs=Permission.AGENT_READ, description="Edge agents.")
-    async def agents(
-        self,
-        info: Info,
-        kinds: list[rows.AgentKind] | None = strawberry.UNSET,
-        states: list[rows.AgentState] | None = strawberry.UNSET,
-        first: int | None = 50,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[EdgeAgent]:
-        found = select(rows.EdgeAgent).where(visible(rows.EdgeAgent, info.context.viewer))
-        if (wanted := given(kinds)) is not None:
-            found = found.where(rows.EdgeAgent.kind.in_(wanted))
-        if (wanted := given(states)) is not None:
-            found = found.where(rows.EdgeAgent.state.in_(wanted))
-        page = await page_of(info.context.db, found, BY_NAME, Asked(first=first, after=given(after)))
-        return connection(page, EdgeAgent.of)
+    agents: Connection[EdgeAgent] = read(
+        Shape.PAGE, agents, needs=Permission.AGENT_READ, description="Edge agents."
+    )
 
     @query(
         needs=Permission.AGENT_ACT,
         description="What an agent asks for to work alone; null when it has the current version.",
     )
     async def agent_bundle(self, info: Info, have: str | None = strawberry.UNSET) -> AgentBundle | None:
-        bundle = await agents.bundle_of(info.context.db, own_id(info.context), surroundings_of(info))
+        db = info.context.db
+        bundle = await domain.bundle_of(db, own_id(info.context), surroundings_of(db.extras))
         return AgentBundle.of(bundle) if bundle is not None and bundle.version != given(have) else None
 
 
 @strawberry.type
 class Mutations:
     @mutation(
-        runs=agents.send_heartbeat,
+        runs=domain.send_heartbeat,
         description="Say that the agent lives; renews the leases of the named tasks.",
     )
     async def send_heartbeat(self, info: Info, input: HeartbeatInput) -> EdgeAgentPayload:
         leases = [
-            agents.Lease(
+            domain.Lease(
                 task_id=key_of("task", lease.task_id, path=["leases", str(at), "taskId"]),
                 attempt=lease.attempt,
             )
             for at, lease in enumerate(given(input.leases) or [])
         ]
         agent = await info.context.run(
-            agents.send_heartbeat,
+            domain.send_heartbeat,
             load=given(input.load),
             spooled_batches=given(input.spooled_batches),
             bundle_version=given(input.bundle_version),
@@ -93,10 +97,10 @@ class Mutations:
         )
         return EdgeAgentPayload(agent=EdgeAgent.of(agent))
 
-    @mutation(runs=agents.claim_task, description="Take a task, under a lease.")
+    @mutation(runs=domain.claim_task, description="Take a task, under a lease.")
     async def claim_task(self, info: Info, input: ClaimTaskInput) -> AgentTaskPayload:
         task = await info.context.run(
-            agents.claim_task,
+            domain.claim_task,
             idempotency_key=input.idempotency_key,
             task_id=key_of("task", input.task_id, path=["taskId"]) if input.task_id else None,
             capabilities=given(input.capabilities),
@@ -107,7 +111,7 @@ class Mutations:
         return AgentTaskPayload(task=taken)
 
     @mutation(
-        runs=agents.report_task,
+        runs=domain.report_task,
         description="Report a numbered batch of a task's results, its progress, its end, or its failure; a"
         " batch sent twice counts once.",
         cost=Cost(weight=10),
@@ -116,15 +120,15 @@ class Mutations:
         failure = given(input.failure)
         try:
             task = await info.context.run(
-                agents.report_task,
+                domain.report_task,
                 task_id=key_of("task", input.task_id, path=["taskId"]),
                 attempt=input.attempt,
                 batch=input.batch,
-                entries=agents.Batch(given(input.entries) or []),
+                entries=domain.Batch(given(input.entries) or []),
                 progress=given(input.progress),
                 total=given(input.total),
                 finished=bool(input.finished),
-                failure=agents.TaskFailure(
+                failure=domain.TaskFailure(
                     code=failure.code,
                     message=failure.message,
                     hint=given(failure.hint),
@@ -153,7 +157,10 @@ def refused(error: UserError) -> AgentTaskPayload:
 @strawberry.type
 class Subscriptions:
     @subscription(
-        needs=Permission.AGENT_ACT, delivery=DeliveryMode.EVERY, description="Work for the agent that asks."
+        needs=Permission.AGENT_ACT,
+        delivery=DeliveryMode.EVERY,
+        description="Work for the agent that asks.",
+        own=True,
     )
     async def agent_assigned(
         self, info: Info, after: Cursor | None = strawberry.UNSET
@@ -166,7 +173,12 @@ class Subscriptions:
             )
             yield AgentAssigned.of(logged, task_row=task if logged.type == "TaskOffered" else None)
 
-    @subscription(needs=Permission.AGENT_READ, delivery=DeliveryMode.LATEST, description="One agent, or all.")
+    @subscription(
+        needs=Permission.AGENT_READ,
+        delivery=DeliveryMode.LATEST,
+        description="One agent, or all.",
+        own=[rows.EdgeAgent],
+    )
     async def agent_changed(
         self,
         info: Info,

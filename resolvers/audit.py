@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import strawberry
 from sqlalchemy import func, select
@@ -11,11 +12,13 @@ from strawberry.scalars import ID
 
 from auth.permissions import Permission
 from datawave.kit import tables
-from datawave.kit.access import visible
+from datawave.kit.access import Viewer, visible
 from datawave.kit.commands import COMMANDS, PUBLIC, SIGNED_IN
 from datawave.kit.events import Logged
-from datawave.kit.ids import any_key_of, key_of
-from datawave.kit.pages import Asked, Key, page_of
+from datawave.kit.given import among, later
+from datawave.kit.ids import key_of
+from datawave.kit.pages import Key
+from datawave.kit.reads import Of, Rows, Shape
 from domain import audit, undo
 from schema.audit import (
     AuditEntry,
@@ -26,68 +29,76 @@ from schema.audit import (
     CommandPayload,
     ReverseInput,
 )
-from schema.context import Context, Info
+from schema.context import Info
 from schema.directives import DeliveryMode
-from schema.fields import mutation, query, subscription
+from schema.fields import mutation, query, read, subscription
 from schema.identity import gate_of
+from schema.keys import any_key_in
 from schema.operations import Job
 from schema.scalars import Cursor
-from schema.shapes import Connection, TimeRangeInput, connection, given
+from schema.shapes import Connection, TimeRangeInput, given
 
 NEWEST = [Key(tables.Command.id, descending=True)]
 IN_ORDER = [Key(tables.AuditEntry.sequence)]
-DEFAULT = 50
+
+
+def commands(
+    of: Of,
+    actor_id: ID | None = strawberry.UNSET,
+    subject_id: ID | None = strawberry.UNSET,
+    reversible_only: bool = False,
+) -> Rows:
+    row = tables.Command
+    query = select(row).where(visible(row, of.viewer))
+    if actor := given(actor_id):
+        query = query.where(row.actor_id == any_key_in(actor, "actorId"))
+    if subject := given(subject_id):
+        query = query.where(row.subject_ids.contains(later(_alone, any_key_in(subject, "subjectId"))))
+    if reversible_only:
+        # None is kept as JSON's null, which is not SQL's.
+        kept = func.jsonb_typeof(row.inverse) == "object"
+        query = query.where(kept, row.undone_by.is_(None), among(row.name, _names_within_reach(of.viewer)))
+    return Rows(query=query, row=row, order=NEWEST)
+
+
+def _alone(key: UUID) -> list[UUID]:
+    return [key]
+
+
+def _names_within_reach(viewer: Viewer) -> list[str]:
+    """Commands that the viewer may take back somewhere; on which thing is asked when it is done."""
+    rights = viewer.rights
+    if not rights.anywhere(Permission.COMMAND_UNDO):
+        return []
+    return [
+        name
+        for name, each in COMMANDS.items()
+        if name != undo.UNDO and (each.needs in (PUBLIC, SIGNED_IN) or rights.anywhere(each.needs))
+    ]
+
+
+def audit_entries(of: Of, filter: AuditFilter | None = strawberry.UNSET) -> Rows:
+    row, asked = tables.AuditEntry, given(filter)
+    wanted = asked.wanted() if asked is not None else audit.Wanted()
+    query = select(row).where(row.sequence.is_not(None), visible(row, of.viewer), *wanted.conditions())
+    return Rows(query=query, row=row, order=IN_ORDER)
 
 
 @strawberry.type
 class Queries:
-    @query(
+    commands: Connection[Command] = read(
+        Shape.PAGE,
+        commands,
         needs=Permission.EVENT_READ,
         description="Commands, newest first; `reversibleOnly` is what the viewer could undo.",
     )
-    async def commands(
-        self,
-        info: Info,
-        actor_id: ID | None = strawberry.UNSET,
-        subject_id: ID | None = strawberry.UNSET,
-        reversible_only: bool = False,
-        first: int | None = DEFAULT,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[Command]:
-        row = tables.Command
-        found = select(row).where(visible(row, info.context.viewer))
-        if actor := given(actor_id):
-            found = found.where(row.actor_id == any_key_of(actor, path=["actorId"]))
-        if subject := given(subject_id):
-            found = found.where(row.subject_ids.contains([any_key_of(subject, path=["subjectId"])]))
-        if reversible_only:
-            names = _names_within_reach(info.context)
-            # None is kept as JSON's null, which is not SQL's.
-            kept = func.jsonb_typeof(row.inverse) == "object"
-            found = found.where(kept, row.undone_by.is_(None), row.name.in_(names))
-        page = await page_of(info.context.db, found, NEWEST, Asked(first=first, after=given(after)))
-        return connection(page, Command.of)
-
-    @query(needs=Permission.AUDIT_READ, description="The audit trail, in its order.")
-    async def audit_entries(
-        self,
-        info: Info,
-        filter: AuditFilter | None = strawberry.UNSET,
-        first: int | None = strawberry.UNSET,
-        after: Cursor | None = strawberry.UNSET,
-        last: int | None = strawberry.UNSET,
-        before: Cursor | None = strawberry.UNSET,
-    ) -> Connection[AuditEntry]:
-        asked = Asked(first=given(first), after=given(after), last=given(last), before=given(before))
-        if asked.first is None and asked.after is None and asked.last is None:
-            asked = Asked(last=DEFAULT, before=asked.before)
-        row = tables.AuditEntry
-        found = select(row).where(row.sequence.is_not(None), visible(row, info.context.viewer))
-        wanted = given(filter)
-        if wanted is not None:
-            found = found.where(*wanted.wanted().conditions())
-        page = await page_of(info.context.db, found, IN_ORDER, asked)
-        return connection(page, AuditEntry.of)
+    audit_entries: Connection[AuditEntry] = read(
+        Shape.PAGE,
+        audit_entries,
+        needs=Permission.AUDIT_READ,
+        description="The audit trail, in its order.",
+        from_end=True,
+    )
 
     @query(needs=Permission.AUDIT_READ, description="Walks the audit chain.", cost=100)
     async def audit_verification(
@@ -100,18 +111,6 @@ class Queries:
             until=given(span.to) if span else None,
         )
         return AuditVerification.of(found)
-
-
-def _names_within_reach(context: Context) -> list[str]:
-    """Commands that the viewer may take back somewhere; on which thing is asked when it is done."""
-    rights = context.viewer.rights
-    if not rights.anywhere(Permission.COMMAND_UNDO):
-        return []
-    return [
-        name
-        for name, each in COMMANDS.items()
-        if name != undo.UNDO and (each.needs in (PUBLIC, SIGNED_IN) or rights.anywhere(each.needs))
-    ]
 
 
 @strawberry.type

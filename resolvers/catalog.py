@@ -14,58 +14,71 @@ from auth.permissions import Permission
 from datawave.kit.access import visible
 from datawave.kit.database import Db
 from datawave.kit.events import Logged
+from datawave.kit.given import later
 from datawave.kit.history import as_of as as_of_time
 from datawave.kit.ids import key_of, keys_of
-from datawave.kit.pages import Asked, Key, page_of
+from datawave.kit.pages import Key
+from datawave.kit.reads import Of, Rows, Shape
 from domain.catalog import edits, reads
 from domain.catalog import tags as tagging
 from models import catalog as rows
 from models import sources as source_rows
-from schema.catalog import Asset, Tag, page_of_assets
+from schema.catalog import Asset, Tag
 from schema.catalog_edits import AssetsPayload, SaveTagInput, TagPayload, UpdateAssetsInput
 from schema.catalog_events import TYPES, CatalogEvent
-from schema.catalog_filters import AssetFilter, AssetOrder
+from schema.catalog_filters import AssetFilter, AssetOrder, wanted_by
 from schema.context import Info
 from schema.directives import DeliveryMode
 from schema.drift import SchemaDiff, diff_between
-from schema.fields import mutation, query, subscription
+from schema.fields import mutation, query, read, subscription
 from schema.scalars import Cursor
-from schema.shapes import Connection, connection, given
+from schema.shapes import Connection, given
+
+
+def asset(of: Of, qualified_name: str, as_of: datetime | None = strawberry.UNSET) -> Rows:
+    at = given(as_of)
+    asset = as_of_time(rows.Asset, at)
+    query = select(asset).where(asset.qualified_name == qualified_name, visible(asset, of.viewer))
+    return Rows(query=query, row=asset, at=at)
+
+
+def assets(
+    of: Of,
+    filter: AssetFilter | None = strawberry.UNSET,
+    order_by: AssetOrder | None = AssetOrder.NAME,
+    as_of: datetime | None = strawberry.UNSET,
+) -> Rows:
+    """By name, or the last changed first."""
+    at, by_change, wanted = given(as_of), order_by is AssetOrder.CHANGED_AT, wanted_by(filter)
+    query, asset, spread = reads.assets(of.viewer, wanted, at=at)
+    first = Key(asset.valid_from, descending=True) if by_change else Key(asset.qualified_name)
+    order = [first, Key(asset.id, descending=by_change)]
+    return Rows(query=query, row=asset, order=order, at=at, spread=spread)
+
+
+def tags(of: Of, search: str | None = strawberry.UNSET) -> Rows:
+    query = select(rows.Tag).where(visible(rows.Tag, of.viewer))
+    if words := given(search):
+        query = query.where(rows.Tag.name.ilike(later(reads.like, words), escape="\\"))
+    return Rows(query=query, row=rows.Tag, order=[Key(rows.Tag.name), Key(rows.Tag.id)])
 
 
 @strawberry.type
 class Queries:
-    @query(needs=Permission.ASSET_READ, description="One asset by its qualified name, now or as of a time.")
-    async def asset(
-        self, info: Info, qualified_name: str, as_of: datetime | None = strawberry.UNSET
-    ) -> Asset | None:
-        at = given(as_of)
-        asset = as_of_time(rows.Asset, at)
-        found = select(asset).where(
-            asset.qualified_name == qualified_name, visible(asset, info.context.viewer)
-        )
-        row = await info.context.db.scalar(found)
-        return Asset.of(row, at) if row is not None else None
-
-    @query(needs=Permission.ASSET_READ, description="Assets by properties, now or as of a time.", cost=2)
-    async def assets(
-        self,
-        info: Info,
-        filter: AssetFilter | None = strawberry.UNSET,
-        order_by: AssetOrder | None = AssetOrder.NAME,
-        as_of: datetime | None = strawberry.UNSET,
-        first: int | None = 50,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[Asset]:
-        wanted = given(filter)
-        return await page_of_assets(
-            info,
-            wanted.wanted() if wanted is not None else reads.ANY,
-            at=given(as_of),
-            first=first,
-            after=given(after),
-            by_change=order_by is AssetOrder.CHANGED_AT,
-        )
+    asset: Asset | None = read(
+        Shape.ONE,
+        asset,
+        needs=Permission.ASSET_READ,
+        description="One asset by its qualified name, now or as of a time.",
+    )
+    assets: Connection[Asset] = read(
+        Shape.PAGE,
+        assets,
+        needs=Permission.ASSET_READ,
+        description="Assets by properties, now or as of a time.",
+        cost=2,
+    )
+    tags: Connection[Tag] = read(Shape.PAGE, tags, needs=Permission.ASSET_READ, description="Tags, by name.")
 
     @query(needs=Permission.ASSET_READ, description="What differs in a source between two times.", cost=20)
     async def schema_diff(
@@ -78,21 +91,6 @@ class Queries:
         source = await info.context.see(source_rows.DataSource, data_source_id, path=["dataSourceId"])
         now = await info.context.db.scalar(select(func.datawave_now()))
         return await diff_between(info, source.id, from_, given(to), now)
-
-    @query(needs=Permission.ASSET_READ, description="Tags, by name.")
-    async def tags(
-        self,
-        info: Info,
-        search: str | None = strawberry.UNSET,
-        first: int | None = 50,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[Tag]:
-        found = select(rows.Tag).where(visible(rows.Tag, info.context.viewer))
-        if words := given(search):
-            found = found.where(rows.Tag.name.ilike(reads.like(words), escape="\\"))
-        order = [Key(rows.Tag.name), Key(rows.Tag.id)]
-        asked = Asked(first=first, after=given(after)).checked()
-        return connection(await page_of(info.context.db, found, order, asked), Tag.of)
 
 
 @strawberry.type

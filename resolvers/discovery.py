@@ -8,15 +8,17 @@ from typing import Any
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from strawberry.scalars import ID
 
 from auth.permissions import Permission
 from datawave.kit.access import visible
 from datawave.kit.errors import invalid
 from datawave.kit.events import Logged
+from datawave.kit.given import among
 from datawave.kit.ids import key_of, taken_apart
-from datawave.kit.pages import Asked, Key, page_of
+from datawave.kit.pages import Key
+from datawave.kit.reads import Of, Rows, Shape
 from datawave.kit.tables import Job as JobRow
 from domain import discovery
 from models import discovery as rows
@@ -35,58 +37,53 @@ from schema.discovery import (
     StartDiscoveryInput,
     run_event,
 )
-from schema.fields import mutation, query, subscription
+from schema.fields import mutation, read, subscription
+from schema.keys import key_in
 from schema.rows import shown
 from schema.scalars import Cursor
-from schema.shapes import Connection, TimeRangeInput, connection, given
+from schema.shapes import Connection, TimeRangeInput, given, within
 
 NEWEST = [Key(rows.Run.created_at, descending=True), Key(rows.Run.id, descending=True)]
 
 
+def discoveries(
+    of: Of,
+    data_source_id: ID | None = strawberry.UNSET,
+    states: list[rows.RunState] | None = strawberry.UNSET,
+) -> Rows:
+    where = [rows.Run.kind == "discovery"]
+    if source := given(data_source_id):
+        where.append(rows.Run.source_id == key_in("source", source, "dataSourceId"))
+    return _runs(of, states, where)
+
+
+def runs(
+    of: Of,
+    states: list[rows.RunState] | None = strawberry.UNSET,
+    subject_id: ID | None = strawberry.UNSET,
+    range: TimeRangeInput | None = strawberry.UNSET,
+) -> Rows:
+    where = within(rows.Run.created_at, range)
+    if subject := given(subject_id):
+        where.append(rows.Run.source_id == key_in("source", subject, "subjectId"))
+    return _runs(of, states, where)
+
+
+def _runs(of: Of, states: list[rows.RunState] | None, where: list[ColumnElement[bool]]) -> Rows:
+    run = rows.Run
+    if wanted := given(states):
+        where.append(among(run.state, wanted))
+    return Rows(query=select(run).where(visible(run, of.viewer), *where), row=run, order=NEWEST)
+
+
 @strawberry.type
 class Queries:
-    @query(needs=Permission.DATASOURCE_READ, description="Discoveries, newest first.")
-    async def discoveries(
-        self,
-        info: Info,
-        data_source_id: ID | None = strawberry.UNSET,
-        states: list[rows.RunState] | None = strawberry.UNSET,
-        first: int | None = 50,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[Discovery]:
-        found = _runs(info.context, given(states)).where(rows.Run.kind == "discovery")
-        if given(data_source_id):
-            found = found.where(
-                rows.Run.source_id == key_of("source", data_source_id or "", path=["dataSourceId"])
-            )
-        page = await page_of(info.context.db, found, NEWEST, Asked(first=first, after=given(after)))
-        return connection(page, Discovery.of)
-
-    @query(needs=Permission.RUN_READ, description="Runs of all kinds, newest first.")
-    async def runs(
-        self,
-        info: Info,
-        states: list[rows.RunState] | None = strawberry.UNSET,
-        subject_id: ID | None = strawberry.UNSET,
-        range: TimeRangeInput | None = strawberry.UNSET,
-        first: int | None = 50,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[Run]:
-        found = _runs(info.context, given(states))
-        if given(subject_id):
-            found = found.where(rows.Run.source_id == key_of("source", subject_id or "", path=["subjectId"]))
-        span = given(range)
-        if span is not None and given(span.from_):
-            found = found.where(rows.Run.created_at >= span.from_)
-        if span is not None and given(span.to):
-            found = found.where(rows.Run.created_at < span.to)
-        page = await page_of(info.context.db, found, NEWEST, Asked(first=first, after=given(after)))
-        return connection(page, shown)
-
-
-def _runs(context: Context, states: list[rows.RunState] | None) -> Any:
-    found = select(rows.Run).where(visible(rows.Run, context.viewer))
-    return found.where(rows.Run.state.in_(states)) if states else found
+    discoveries: Connection[Discovery] = read(
+        Shape.PAGE, discoveries, needs=Permission.DATASOURCE_READ, description="Discoveries, newest first."
+    )
+    runs: Connection[Run] = read(
+        Shape.PAGE, runs, needs=Permission.RUN_READ, description="Runs of all kinds, newest first."
+    )
 
 
 @strawberry.type

@@ -16,22 +16,35 @@ from auth.permissions import Permission
 from datawave.kit import log, tables
 from datawave.kit.access import visible
 from datawave.kit.commands import SIGNED_IN
-from datawave.kit.cursors import log_cursor, log_position
+from datawave.kit.cursors import log_cursor, log_cursor_sql, log_position
 from datawave.kit.errors import invalid
 from datawave.kit.events import ALL, Logged, from_row
 from datawave.kit.ids import key_of, taken_apart
 from datawave.kit.pages import Asked, Page
+from datawave.kit.reads import ById, Of, Rows, Shape
 from schema.context import Context, Info
 from schema.directives import Cost, DeliveryMode
 from schema.events import Event, EventFilter
-from schema.fields import query, subscription
+from schema.fields import query, read, subscription
 from schema.scalars import Cursor
 from schema.shapes import Connection, Node, connection, given
+
+MOST_IDS = 500
+
+
+def cursor(_of: Of) -> Rows:
+    whole = tables.EventLog
+    return Rows(query=select(whole), row=whole, value=log_cursor_sql(whole.epoch, whole.head))
+
+
+def settled_at(_of: Of) -> Rows:
+    whole = tables.EventLog
+    return Rows(query=select(whole), row=whole, value=whole.settled_at)
 
 
 @strawberry.type
 class Queries:
-    @query(needs=SIGNED_IN, description="Anything, by its global id.")
+    @query(needs=SIGNED_IN, description="Anything, by its global id.", read=ById())
     async def node(self, info: Info, id: ID) -> Node | None:
         return await info.context.by_id(id)
 
@@ -39,24 +52,26 @@ class Queries:
         needs=SIGNED_IN,
         description="Several things, by their global ids, in the order asked.",
         cost=Cost(weight=1, times=["ids"]),
+        read=ById(most=MOST_IDS),
     )
     async def nodes(self, info: Info, ids: list[ID]) -> list[Node | None]:
-        if len(ids) > 500:
+        if len(ids) > MOST_IDS:
             raise invalid("Ask for at most 500 ids at once.", path=["ids"], expected="at most 500")
         return list(await asyncio.gather(*(info.context.by_id(each) for each in ids)))
 
-    @query(
+    cursor: Cursor = read(
+        Shape.VALUE,
+        cursor,
         needs=SIGNED_IN,
         description="Where the event log stands as this answer is read: a stream begun `after` it misses"
         " nothing in between.",
     )
-    async def cursor(self, info: Info) -> Cursor:
-        now = await log.standing(info.context.platform.database)
-        return Cursor(log_cursor(now.epoch, now.head))
-
-    @query(needs=SIGNED_IN, description="As-of answers up to here never change again.")
-    async def settled_at(self, info: Info) -> datetime:
-        return await info.context.db.scalar(select(tables.EventLog.settled_at))
+    settled_at: datetime = read(
+        Shape.VALUE,
+        settled_at,
+        needs=SIGNED_IN,
+        description="As-of answers up to here never change again.",
+    )
 
     @query(needs=Permission.EVENT_READ, description="The event log.")
     async def events(

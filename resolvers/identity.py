@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
-from uuid import UUID
 
 import strawberry
 from graphql import (
@@ -24,12 +22,14 @@ from datawave.kit.access import SYSTEM, visible
 from datawave.kit.access import Viewer as Asking
 from datawave.kit.commands import PUBLIC, SIGNED_IN
 from datawave.kit.errors import ErrorCode, InputError, forbidden, not_found
-from datawave.kit.ids import key_of, keys_of, taken_apart
-from datawave.kit.pages import Asked, Key, page_of
+from datawave.kit.given import among, containing
+from datawave.kit.ids import key_of, keys_of, named_among, taken_apart
+from datawave.kit.pages import Key
+from datawave.kit.reads import Of, Rows, Shape
 from domain import identity
 from models import identity as rows
 from schema.context import Context, Info
-from schema.fields import mutation, query
+from schema.fields import mutation, query, read
 from schema.identity import (
     AccessDecision,
     CreateServiceAccountInput,
@@ -51,85 +51,79 @@ from schema.identity import (
     Viewer,
     gate_of,
 )
-from schema.scalars import Cursor
-from schema.shapes import Connection, DonePayload, NodeInput, connection, given
+from schema.keys import key_among, key_in
+from schema.shapes import Connection, DonePayload, NodeInput, given
 
 BY_NAME = [Key(rows.User.display_name), Key(rows.User.id)]
 PROGRAMS_BY_NAME = [Key(rows.ServiceAccount.display_name), Key(rows.ServiceAccount.id)]
 BY_AGE = [Key(rows.Grant.granted_at), Key(rows.Grant.id)]
+MOST_ROLES = 1_000
+ACTORS = ("user", "service", "agent")
+SCOPES = ("workspace", "source")
 TRIES = frozenset({"signIn", "refreshSession", "setPassword"})
+
+
+def users(
+    of: Of,
+    search: str | None = strawberry.UNSET,
+    states: list[rows.UserState] | None = strawberry.UNSET,
+) -> Rows:
+    row = rows.User
+    query = select(row).where(visible(row, of.viewer))
+    if words := given(search):
+        query = query.where(or_(containing(row.display_name, words), containing(row.email, words)))
+    if wanted := given(states):
+        query = query.where(among(row.state, wanted))
+    return Rows(query=query, row=row, order=BY_NAME)
+
+
+def service_accounts(of: Of) -> Rows:
+    row = rows.ServiceAccount
+    return Rows(query=select(row).where(visible(row, of.viewer)), row=row, order=PROGRAMS_BY_NAME)
+
+
+def roles(_of: Of) -> Rows:
+    row = rows.Role
+    return Rows(query=select(row).limit(MOST_ROLES), row=row, order=[Key(row.name)])
+
+
+def grants(
+    of: Of,
+    actor_id: ID | None = strawberry.UNSET,
+    scope_id: ID | None = strawberry.UNSET,
+    role_id: ID | None = strawberry.UNSET,
+) -> Rows:
+    """The oldest first; one that has run out no longer counts."""
+    row = rows.Grant
+    where = [row.expires_at.is_(None) | (row.expires_at > text("datawave_now()"))]
+    if actor := given(actor_id):
+        where.append(row.actor_id == key_among(ACTORS, actor, "actorId"))
+    if scope := given(scope_id):
+        where.append(row.scope_id == key_among(SCOPES, scope, "scopeId"))
+    if role := given(role_id):
+        where.append(row.role_id == key_in("role", role, "roleId"))
+    return Rows(query=select(row).where(visible(row, of.viewer), *where), row=row, order=BY_AGE)
 
 
 @strawberry.type
 class Queries:
     @query(needs=PUBLIC, description="Who is asking; null when nobody is signed in.")
     async def viewer(self, info: Info) -> Viewer | None:
-        return Viewer() if info.context.viewer.signed_in else None
+        viewer = info.context.viewer
+        return Viewer(row=viewer) if viewer.signed_in else None
 
-    @query(needs=P.USER_READ, description="People.")
-    async def users(
-        self,
-        info: Info,
-        search: str | None = strawberry.UNSET,
-        states: list[rows.UserState] | None = strawberry.UNSET,
-        first: int | None = 50,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[User]:
-        row = rows.User
-        found = select(row).where(visible(row, info.context.viewer))
-        if words := given(search):
-            found = found.where(
-                or_(
-                    row.display_name.icontains(words, autoescape=True),
-                    row.email.icontains(words, autoescape=True),
-                )
-            )
-        if wanted := given(states):
-            found = found.where(row.state.in_(wanted))
-        page = await page_of(info.context.db, found, BY_NAME, Asked(first=first, after=given(after)))
-        return connection(page, User.of)
-
-    @query(needs=P.USER_READ, description="Programs of partners, by name.")
-    async def service_accounts(
-        self, info: Info, first: int | None = 50, after: Cursor | None = strawberry.UNSET
-    ) -> Connection[ServiceAccount]:
-        row = rows.ServiceAccount
-        found = select(row).where(visible(row, info.context.viewer))
-        page = await page_of(info.context.db, found, PROGRAMS_BY_NAME, Asked(first=first, after=given(after)))
-        return connection(page, ServiceAccount.of)
-
-    @query(needs=P.ROLE_READ, description="Roles.")
-    async def roles(self, info: Info) -> list[Role]:
-        found = await info.context.db.scalars(select(rows.Role).order_by(rows.Role.name).limit(1_000))
-        return [Role.of(each) for each in found]
+    users: Connection[User] = read(Shape.PAGE, users, needs=P.USER_READ, description="People.")
+    service_accounts: Connection[ServiceAccount] = read(
+        Shape.PAGE, service_accounts, needs=P.USER_READ, description="Programs of partners, by name."
+    )
+    roles: list[Role] = read(Shape.MANY, roles, needs=P.ROLE_READ, description="Roles.")
+    grants: Connection[Grant] = read(
+        Shape.PAGE, grants, needs=P.ROLE_READ, description="Who holds what, where."
+    )
 
     @query(needs=SIGNED_IN, description="All permissions there are.")
     async def permissions(self, info: Info) -> list[Permission]:
         return [Permission.named(each.value) for each in known.Permission]
-
-    @query(needs=P.ROLE_READ, description="Who holds what, where.")
-    async def grants(
-        self,
-        info: Info,
-        actor_id: ID | None = strawberry.UNSET,
-        scope_id: ID | None = strawberry.UNSET,
-        role_id: ID | None = strawberry.UNSET,
-        first: int | None = 50,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[Grant]:
-        row = rows.Grant
-        found = select(row).where(
-            visible(row, info.context.viewer),
-            row.expires_at.is_(None) | (row.expires_at > text("datawave_now()")),
-        )
-        if actor := given(actor_id):
-            found = found.where(row.actor_id == _among(actor, ("user", "service", "agent"), "actorId")[1])
-        if scope := given(scope_id):
-            found = found.where(row.scope_id == _among(scope, ("workspace", "source"), "scopeId")[1])
-        if role := given(role_id):
-            found = found.where(row.role_id == key_of("role", role, path=["roleId"]))
-        page = await page_of(info.context.db, found, BY_AGE, Asked(first=first, after=given(after)))
-        return connection(page, Grant.of)
 
     @query(
         needs=SIGNED_IN,
@@ -156,24 +150,12 @@ async def _asked_about(info: Info, actor_id: ID | None) -> Asking:
     viewer = info.context.viewer
     if actor_id is None:
         return viewer
-    word, key = _among(actor_id, ("user", "service", "agent"), "actorId")
+    word, key = named_among(ACTORS, actor_id, path=["actorId"])
     if key == viewer.actor_id:
         return viewer
     if not viewer.rights.anywhere(P.ROLE_READ):
         raise forbidden(P.ROLE_READ)
     return await gate_of(info).actors.viewer_of(key, word)
-
-
-def _among(text: str, words: Sequence[str], name: str) -> tuple[str, UUID]:
-    parts = taken_apart(text)
-    if parts is None or parts[0] not in words:
-        raise InputError(
-            ErrorCode.INVALID,
-            "This is the id of something else; ids come from the API and are passed on unchanged.",
-            path=[name],
-            expected=" or ".join(f"{word}_…" for word in words),
-        )
-    return parts
 
 
 @strawberry.type
@@ -308,10 +290,9 @@ class Mutations:
 
     @mutation(runs=identity.grant_role, description="Give a role, everywhere or on one thing.")
     async def grant_role(self, info: Info, input: GrantRoleInput) -> GrantPayload:
-        word, key = _among(input.actor_id, ("user", "service", "agent"), "actorId")
-        scope = (
-            _among(wanted, ("workspace", "source"), "scopeId") if (wanted := given(input.scope_id)) else None
-        )
+        word, key = named_among(ACTORS, input.actor_id, path=["actorId"])
+        wanted = given(input.scope_id)
+        scope = named_among(SCOPES, wanted, path=["scopeId"]) if wanted else None
         grant = await info.context.run(
             identity.grant_role,
             idempotency_key=input.idempotency_key,
@@ -346,7 +327,7 @@ async def _signed_in(info: Info, signed: identity.SignedIn) -> SignInPayload:
     _goes_on_as(context, replace(viewer, rights=limited(viewer.rights, session.scopes)))
     if signed.cookie is not None and signed.cookie.value is not None:
         context.set_cookie(signed.cookie.value.reveal())
-        return SignInPayload(viewer=Viewer())
+        return SignInPayload(viewer=Viewer(row=context.viewer))
     assert signed.refresh is not None
     assert signed.refresh.value is not None
     assert signed.refresh_expires_at is not None
@@ -362,7 +343,7 @@ async def _signed_in(info: Info, signed: identity.SignedIn) -> SignInPayload:
         refresh_token=signed.refresh.value.reveal(),
         refresh_expires_at=signed.refresh_expires_at,
     )
-    return SignInPayload(tokens=tokens, viewer=Viewer())
+    return SignInPayload(tokens=tokens, viewer=Viewer(row=context.viewer))
 
 
 def _goes_on_as(context: Context, viewer: Asking) -> None:

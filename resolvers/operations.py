@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 from uuid import UUID
@@ -17,12 +18,15 @@ from datawave.kit.access import visible
 from datawave.kit.commands import PUBLIC, SIGNED_IN
 from datawave.kit.errors import ErrorCode, InputError, not_found
 from datawave.kit.events import Logged
-from datawave.kit.ids import any_key_of, key_of, keys_of, taken_apart
-from datawave.kit.pages import Asked, Key, page_of
+from datawave.kit.given import among, later
+from datawave.kit.ids import key_of, keys_of, taken_apart
+from datawave.kit.pages import Key
+from datawave.kit.reads import Of, Rows, Shape
 from domain import operations
 from schema.context import Context, Info
 from schema.directives import DeliveryMode
-from schema.fields import mutation, query, subscription
+from schema.fields import mutation, query, read, subscription
+from schema.keys import any_key_in
 from schema.operations import (
     CircuitBreaker,
     Configuration,
@@ -35,7 +39,7 @@ from schema.operations import (
     ResolveDeadLettersInput,
 )
 from schema.scalars import Cursor
-from schema.shapes import Connection, NodeInput, ReasonInput, connection, given
+from schema.shapes import Connection, NodeInput, ReasonInput, given
 
 NEWEST_JOBS = [Key(tables.Job.id, descending=True)]
 NEWEST_LETTERS = [Key(tables.DeadLetter.id, descending=True)]
@@ -47,62 +51,66 @@ def examiner_of(context: Context) -> operations.Examiner:
     return context.platform.extras["examiner"]
 
 
+def jobs(
+    of: Of,
+    states: list[tables.JobState] | None = strawberry.UNSET,
+    kinds: list[str] | None = strawberry.UNSET,
+    tracking_id: ID | None = strawberry.UNSET,
+    subject_id: ID | None = strawberry.UNSET,
+) -> Rows:
+    row = tables.Job
+    query = select(row).where(visible(row, of.viewer))
+    if wanted := given(states):
+        query = query.where(among(row.state, wanted))
+    if named := given(kinds):
+        query = query.where(among(row.kind, named))
+    if tracking := given(tracking_id):
+        own, commands = (later(partial(_keys_tracked, word), tracking) for word in ("job", "command"))
+        query = query.where(among(row.id, own) | among(row.command_id, commands))
+    if subject := given(subject_id):
+        query = query.where(row.subject_id == any_key_in(subject, "subjectId"))
+    return Rows(query=query, row=row, order=NEWEST_JOBS)
+
+
+def _keys_tracked(word: str, text: str) -> list[UUID]:
+    """The key of what is tracked, where it is named by this word."""
+    tracked, key = _tracked(text)
+    return [key] if tracked == word else []
+
+
+def dead_letters(of: Of, unresolved_only: bool = True) -> Rows:
+    row = tables.DeadLetter
+    query = select(row).where(visible(row, of.viewer))
+    if unresolved_only:
+        query = query.where(row.resolution.is_(None))
+    return Rows(query=query, row=row, order=NEWEST_LETTERS)
+
+
+def circuit_breakers(of: Of, states: list[tables.BreakerState] | None = strawberry.UNSET) -> Rows:
+    row = tables.CircuitBreaker
+    query = select(row).where(visible(row, of.viewer))
+    if wanted := given(states):
+        query = query.where(among(row.state, wanted))
+    return Rows(query=query, row=row, order=BREAKERS_BY_NAME)
+
+
 @strawberry.type
 class Queries:
-    @query(needs=Permission.JOB_READ, description="Jobs, newest first.")
-    async def jobs(
-        self,
-        info: Info,
-        states: list[tables.JobState] | None = strawberry.UNSET,
-        kinds: list[str] | None = strawberry.UNSET,
-        tracking_id: ID | None = strawberry.UNSET,
-        subject_id: ID | None = strawberry.UNSET,
-        first: int | None = 50,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[Job]:
-        row = tables.Job
-        found = select(row).where(visible(row, info.context.viewer))
-        if wanted := given(states):
-            found = found.where(row.state.in_(wanted))
-        if named := given(kinds):
-            found = found.where(row.kind.in_(named))
-        if tracking := given(tracking_id):
-            word, key = _tracked(tracking)
-            found = found.where((row.id if word == "job" else row.command_id) == key)
-        if subject := given(subject_id):
-            found = found.where(row.subject_id == any_key_of(subject, path=["subjectId"]))
-        page = await page_of(info.context.db, found, NEWEST_JOBS, Asked(first=first, after=given(after)))
-        return connection(page, Job.of)
-
-    @query(needs=Permission.JOB_READ, description="Jobs that have used their tries, newest first.")
-    async def dead_letters(
-        self,
-        info: Info,
-        unresolved_only: bool = True,
-        first: int | None = 50,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[DeadLetter]:
-        row = tables.DeadLetter
-        found = select(row).where(visible(row, info.context.viewer))
-        if unresolved_only:
-            found = found.where(row.resolution.is_(None))
-        page = await page_of(info.context.db, found, NEWEST_LETTERS, Asked(first=first, after=given(after)))
-        return connection(page, DeadLetter.of)
-
-    @query(needs=Permission.MONITORING_READ, description="Guards before everything outside, by name.")
-    async def circuit_breakers(
-        self,
-        info: Info,
-        states: list[tables.BreakerState] | None = strawberry.UNSET,
-        first: int | None = 50,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[CircuitBreaker]:
-        row = tables.CircuitBreaker
-        found = select(row).where(visible(row, info.context.viewer))
-        if wanted := given(states):
-            found = found.where(row.state.in_(wanted))
-        page = await page_of(info.context.db, found, BREAKERS_BY_NAME, Asked(first=first, after=given(after)))
-        return connection(page, CircuitBreaker.of)
+    jobs: Connection[Job] = read(
+        Shape.PAGE, jobs, needs=Permission.JOB_READ, description="Jobs, newest first."
+    )
+    dead_letters: Connection[DeadLetter] = read(
+        Shape.PAGE,
+        dead_letters,
+        needs=Permission.JOB_READ,
+        description="Jobs that have used their tries, newest first.",
+    )
+    circuit_breakers: Connection[CircuitBreaker] = read(
+        Shape.PAGE,
+        circuit_breakers,
+        needs=Permission.MONITORING_READ,
+        description="Guards before everything outside, by name.",
+    )
 
     @query(
         needs=PUBLIC,
@@ -183,6 +191,7 @@ class Subscriptions:
         needs=SIGNED_IN,
         delivery=DeliveryMode.LATEST,
         description="One job, or all jobs of one mutation.",
+        own=[tables.Job, tables.Command],
     )
     async def job_progressed(
         self, info: Info, tracking_id: ID, after: Cursor | None = strawberry.UNSET

@@ -1,4 +1,4 @@
-"""The roots of workspaces: the worked example of a query, a page, and a mutation."""
+"""The roots of workspaces: the worked example of one thing, a page, and a mutation."""
 
 from __future__ import annotations
 
@@ -8,48 +8,50 @@ from sqlalchemy import select
 from datawave.kit.access import visible
 from datawave.kit.commands import SIGNED_IN
 from datawave.kit.ids import key_of
-from datawave.kit.pages import Asked, Key, page_of
-from domain import workspaces
+from datawave.kit.pages import Key
+from datawave.kit.reads import Of, Rows, Shape
+from domain import workspaces as domain
 from models import workspaces as rows
 from schema.context import Info
-from schema.fields import mutation, query
-from schema.scalars import Cursor
-from schema.shapes import Connection, connection, given
+from schema.fields import mutation, read
+from schema.shapes import Connection, given
 from schema.workspaces import SaveWorkspaceInput, Workspace, WorkspacePayload
 
 BY_NAME = [Key(rows.Workspace.name), Key(rows.Workspace.id)]
 
 
+def workspace(of: Of, name: str) -> Rows:
+    row = rows.Workspace
+    return Rows(query=select(row).where(row.name == name, visible(row, of.viewer)), row=row)
+
+
+def workspaces(of: Of, include_archived: bool = False) -> Rows:
+    row = rows.Workspace
+    query = select(row).where(visible(row, of.viewer))
+    if not include_archived:
+        query = query.where(row.archived_at.is_(None))
+    return Rows(query=query, row=row, order=BY_NAME)
+
+
 @strawberry.type
 class Queries:
-    @query(needs=SIGNED_IN, description="A workspace by its name.")
-    async def workspace(self, info: Info, name: str) -> Workspace | None:
-        found = select(rows.Workspace).where(
-            rows.Workspace.name == name, visible(rows.Workspace, info.context.viewer)
-        )
-        return Workspace.of_maybe(await info.context.db.scalar(found))
-
-    @query(needs=SIGNED_IN, description="Workspaces the viewer is in, or all for who may manage them.")
-    async def workspaces(
-        self,
-        info: Info,
-        include_archived: bool = False,
-        first: int | None = 50,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[Workspace]:
-        found = select(rows.Workspace).where(visible(rows.Workspace, info.context.viewer))
-        if not include_archived:
-            found = found.where(rows.Workspace.archived_at.is_(None))
-        page = await page_of(info.context.db, found, BY_NAME, Asked(first=first, after=given(after)))
-        return connection(page, Workspace.of)
+    workspace: Workspace | None = read(
+        Shape.ONE, workspace, needs=SIGNED_IN, description="A workspace by its name."
+    )
+    workspaces: Connection[Workspace] = read(
+        Shape.PAGE,
+        workspaces,
+        needs=SIGNED_IN,
+        description="Workspaces the viewer is in, or all for who may manage them.",
+    )
 
 
 @strawberry.type
 class Mutations:
-    @mutation(runs=workspaces.save_workspace, description="Make or change a workspace.")
+    @mutation(runs=domain.save_workspace, description="Make or change a workspace.")
     async def save_workspace(self, info: Info, input: SaveWorkspaceInput) -> WorkspacePayload:
         workspace = await info.context.run(
-            workspaces.save_workspace,
+            domain.save_workspace,
             idempotency_key=input.idempotency_key,
             workspace_id=key_of("workspace", input.id) if input.id else None,
             version=given(input.version),

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import strawberry
+from sqlalchemy import select
 from strawberry.scalars import ID
 
-from datawave.kit.pages import Asked, Key
+from datawave.kit.access import visible
+from datawave.kit.database import Db
+from datawave.kit.kept import kept
+from datawave.kit.pages import Key
+from datawave.kit.reads import Of, Rows, Shape
 from domain import agents
 from domain.catalog import ingest
 from models import agents as rows
@@ -16,9 +23,11 @@ from models import discovery as run_rows
 from models import sources as source_rows
 from resolvers.loaders import agents as loaders
 from schema.context import Info
-from schema.fields import one
+from schema.fields import field
+from schema.reads import actor as acting
+from schema.reads import column, computed, loaded, one, related
 from schema.rows import FromRow
-from schema.scalars import JSON, Cursor
+from schema.scalars import JSON
 from schema.shapes import (
     Actor,
     Connection,
@@ -28,7 +37,6 @@ from schema.shapes import (
     Progress,
     Timestamped,
     Versioned,
-    connection,
     given,
     id_of,
 )
@@ -48,8 +56,8 @@ strawberry.enum(rows.ValuesLeave, name="ValuesLeave", description="What an agent
 strawberry.enum(rows.MaskMethod, name="MaskMethod", description="How values are hidden.")
 
 
-def surroundings_of(info: Info) -> agents.Surroundings:
-    return info.context.platform.extras.get("surroundings") or agents.Surroundings()
+def surroundings_of(extras: Mapping[str, Any]) -> agents.Surroundings:
+    return extras.get("surroundings") or agents.Surroundings()
 
 
 @strawberry.type(description="A daily span in which something stays silent.")
@@ -70,11 +78,12 @@ class EdgePolicy(FromRow, Node, Timestamped, Versioned, shows=rows.EdgePolicy):
     mask_with: rows.MaskMethod
     max_query_seconds: int
 
-    @strawberry.field
-    def quiet_hours(self) -> list[QuietHours]:
+    @computed
+    @staticmethod
+    def quiet_hours(quiet_hours: list[Any]) -> list[QuietHours]:
         return [
             QuietHours(from_=span["from"], to=span["to"], time_zone=span["timeZone"], days=span["days"])
-            for span in self.row.quiet_hours
+            for span in quiet_hours
         ]
 
 
@@ -88,9 +97,7 @@ class Certificate(FromRow, Node, shows=rows.Certificate):
     revoked_at: datetime | None
     pem: str
 
-    @strawberry.field
-    async def actor(self, info: Info) -> Actor | None:
-        return await info.context.node(self.row.actor_word, self.row.actor_id)
+    actor: Actor | None = acting("actor")
 
 
 @strawberry.type(description="What went up from an agent and came down to it.")
@@ -100,6 +107,33 @@ class AgentSync:
     bundle_version: str | None
     current_bundle_version: str
     behind: bool
+
+
+Synced = tuple[UUID, datetime | None, datetime | None, str | None]
+"""An agent, when something last went up and came down, and the bundle that it has."""
+
+
+async def syncs(db: Db, agents_synced: Sequence[Synced], _at: Any) -> Mapping[Synced, AgentSync]:
+    """An agent's current bundle goes by its policy."""
+    ids = [id for id, *_ in agents_synced]
+    policies, _ = await kept(loaders.policies, of_parents=True).grouped(db, ids, None, {})
+    surroundings = surroundings_of(db.extras)
+    return {
+        synced: _sync(synced, agents.version_of(policies[synced[0]][0], surroundings))
+        for synced in agents_synced
+        if policies.get(synced[0])
+    }
+
+
+def _sync(synced: Synced, current: str) -> AgentSync:
+    _, up, down, bundle = synced
+    return AgentSync(
+        last_up_at=up,
+        last_down_at=down,
+        bundle_version=bundle,
+        current_bundle_version=current,
+        behind=bundle != current,
+    )
 
 
 @strawberry.type(description="Work given to an agent, held by a lease that has to be renewed.")
@@ -115,17 +149,13 @@ class AgentTask(FromRow, Node, Timestamped, shows=rows.AgentTask):
     stage: StageRun | None = one("stage_id", run_rows.StageRun)
     agent: EdgeAgent | None = one("agent_id", rows.EdgeAgent)
 
-    @strawberry.field
-    def lease_expires_at(self) -> datetime | None:
-        return self.row.lease_until
+    lease_expires_at: datetime | None = column("lease_until")
+    instructions: JSON = column("instructions")
 
-    @strawberry.field
-    def instructions(self) -> JSON:
-        return JSON(self.row.instructions)
-
-    @strawberry.field(
+    @field(
         description="Of a discovery, for the agent that holds it: `[path, digest]` of everything that the"
-        " catalog has of the source, to compare with."
+        " catalog has of the source, to compare with.",
+        own=True,
     )
     async def known(self, info: Info) -> JSON | None:
         if self.row.source_id is None or info.context.viewer.actor_id != self.row.agent_id:
@@ -136,9 +166,10 @@ class AgentTask(FromRow, Node, Timestamped, shows=rows.AgentTask):
             digests = await ingest.known(session, self.row.source_id)
         return JSON([[list(path), digest] for path, digest in digests.items()])
 
-    @strawberry.field(
+    @field(
         description="How to sign in at the source, sealed to the agent's certificate; only in the answer of"
-        " claimTask to the agent that holds it."
+        " claimTask to the agent that holds it.",
+        own=True,
     )
     async def sealed_credentials(self, info: Info) -> str | None:
         viewer = info.context.viewer
@@ -147,17 +178,25 @@ class AgentTask(FromRow, Node, Timestamped, shows=rows.AgentTask):
         async with info.context.platform.database.session() as session:
             return await agents.sealed_credentials(session, info.context.platform.commands.vault, self.row)
 
-    @strawberry.field
-    def progress(self) -> Progress | None:
-        return Progress.of(self.row.progress)
+    @computed
+    @staticmethod
+    def progress(progress: dict[str, Any] | None) -> Progress | None:
+        return Progress.of(progress)
 
-    @strawberry.field
-    def failure(self) -> Failure | None:
-        return Failure.of(self.row.failure)
+    @computed
+    @staticmethod
+    def failure(failure: dict[str, Any] | None) -> Failure | None:
+        return Failure.of(failure)
 
 
-def _name(self: Any) -> str:
-    return self.row.name
+def tasks(of: Of, state: rows.TaskState | None = strawberry.UNSET) -> Rows:
+    """The newest first."""
+    task, wanted = rows.AgentTask, given(state)
+    query = select(task).where(visible(task, of.viewer))
+    if wanted is not None:
+        query = query.where(task.state == wanted)
+    order = [Key(task.created_at, descending=True), Key(task.id, descending=True)]
+    return Rows(query=query, row=task, by=task.agent_id, order=order)
 
 
 @strawberry.type(
@@ -165,7 +204,7 @@ def _name(self: Any) -> str:
     " port."
 )
 class EdgeAgent(FromRow, Node, Actor, Timestamped, Versioned, shows=rows.EdgeAgent):
-    display_name: str = strawberry.field(resolver=_name)
+    display_name: str = column("name")
     name: str
     kind: rows.AgentKind
     state: rows.AgentState
@@ -175,58 +214,18 @@ class EdgeAgent(FromRow, Node, Actor, Timestamped, Versioned, shows=rows.EdgeAge
     load: float | None
     spooled_batches: int
 
-    @strawberry.field
-    def capabilities(self) -> list[rows.AgentCapability]:
-        return [rows.AgentCapability(name) for name in self.row.capabilities]
+    @computed
+    @staticmethod
+    def capabilities(capabilities: list[str]) -> list[rows.AgentCapability]:
+        return [rows.AgentCapability(name) for name in capabilities]
 
-    @strawberry.field
-    def labels(self) -> JSON:
-        return JSON(self.row.labels)
+    labels: JSON = column("labels")
+    certificate: Certificate | None = related(Shape.ONE, loaders.certificates)
+    data_sources: list[DataSource] = related(Shape.MANY, loaders.sources)
+    policy: EdgePolicy | None = related(Shape.ONE, loaders.policies)
+    tasks: Connection[AgentTask] = related(Shape.PAGE, tasks, description="Its tasks, newest first.")
 
-    @strawberry.field
-    async def certificate(self, info: Info) -> Certificate | None:
-        return Certificate.of_maybe(await info.context.loaders.batch(loaders.certificates).load(self.row.id))
-
-    @strawberry.field
-    async def data_sources(self, info: Info) -> list[DataSource]:
-        from schema.sources import DataSource
-
-        return [
-            DataSource.of(row)
-            for row in await info.context.loaders.batch(loaders.sources, []).load(self.row.id)
-        ]
-
-    @strawberry.field
-    async def policy(self, info: Info) -> EdgePolicy | None:
-        return EdgePolicy.of_maybe(await info.context.loaders.batch(loaders.policies).load(self.row.id))
-
-    @strawberry.field(description="Its tasks, newest first.")
-    async def tasks(
-        self,
-        info: Info,
-        state: rows.TaskState | None = strawberry.UNSET,
-        first: int | None = 50,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[AgentTask]:
-        task, wanted = rows.AgentTask, given(state)
-        order = [Key(task.created_at, descending=True), Key(task.id, descending=True)]
-        asked = Asked(first=first, after=given(after)).checked()
-        where = [task.state == wanted] if wanted is not None else []
-        page = await info.context.loaders.page_of(task.agent_id, order, asked, where).load(self.row.id)
-        return connection(page, AgentTask.of)
-
-    @strawberry.field
-    async def sync(self, info: Info) -> AgentSync:
-        policy = await info.context.loaders.batch(loaders.policies).load(self.row.id)
-        current = agents.version_of(policy, surroundings_of(info))
-        row: rows.EdgeAgent = self.row
-        return AgentSync(
-            last_up_at=row.last_up_at,
-            last_down_at=row.last_down_at,
-            bundle_version=row.bundle_version,
-            current_bundle_version=current,
-            behind=row.bundle_version != current,
-        )
+    sync: AgentSync = loaded(syncs, keys=("id", "last_up_at", "last_down_at", "bundle_version"))
 
 
 @strawberry.type(

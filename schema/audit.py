@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import strawberry
 from sqlalchemy import select
@@ -13,14 +15,15 @@ from datawave.kit import log, tables
 from datawave.kit.access import visible
 from datawave.kit.cursors import log_cursor, log_position
 from datawave.kit.events import from_row
+from datawave.kit.given import later
 from datawave.kit.ids import global_id, taken_apart
 from datawave.kit.pages import Asked, Page
+from datawave.kit.reads import Shape
 from domain import audit
-from domain.undo import UNDO
 from resolvers.loaders import audit as loaders
 from schema.context import Context, Info
-from schema.fields import actor as acting
-from schema.fields import one
+from schema.reads import actor as acting
+from schema.reads import column, computed, one, pointed, pointed_each, related
 from schema.rows import FromRow
 from schema.scalars import JSON, BigInt, Cursor
 from schema.shapes import (
@@ -42,6 +45,10 @@ if TYPE_CHECKING:
 strawberry.enum(tables.Outcome, name="AuditOutcome", description="How it went.")
 
 
+def _subjects(kept: Sequence[tuple[str, str, int]]) -> list[tuple[str, UUID]]:
+    return [(word, UUID(hex=key)) for word, key, _ in kept]
+
+
 @strawberry.type(description="One mutation as it was carried out; its id is the `trackingId`.")
 class Command(FromRow, Node, shows=tables.Command):
     name: str
@@ -51,18 +58,16 @@ class Command(FromRow, Node, shows=tables.Command):
     undone_by: Command | None = one("undone_by", tables.Command)
     undoes: Command | None = one("undoes", tables.Command)
 
-    @strawberry.field(description="As it was given, without secrets; null once erased.")
-    def input(self) -> JSON | None:
-        return JSON(self.row.input) if self.row.input is not None else None
+    input: JSON | None = column("input", description="As it was given, without secrets; null once erased.")
 
-    @strawberry.field
-    def changes(self) -> list[FieldChange]:
-        return FieldChange.all_of(self.row.changes)
+    @computed
+    @staticmethod
+    def changes(changes: list[Any] | None) -> list[FieldChange]:
+        return FieldChange.all_of(changes)
 
-    @strawberry.field(description="What it changed, as far as the viewer may see it.")
-    async def subjects(self, info: Info) -> list[Node]:
-        found = [await info.context.by_id(f"{word}_{key}") for word, key, _ in self.row.subjects]
-        return [each for each in found if each is not None]
+    subjects: list[Node] = pointed_each(
+        "subjects", _subjects, description="What it changed, as far as the viewer may see it."
+    )
 
     @strawberry.field(description="What it made happen, in order.")
     async def events(
@@ -73,24 +78,18 @@ class Command(FromRow, Node, shows=tables.Command):
         asked = Asked(first=first, after=given(after)).checked()
         return connection(await _events_of(info.context, self.row, asked), Event.of)
 
-    @strawberry.field
-    async def jobs(self, info: Info) -> list[Job]:
-        from schema.operations import Job
+    jobs: list[Job] = related(Shape.MANY, loaders.jobs_of)
 
-        found = await info.context.loaders.batch(loaders.jobs_of, []).load(self.row.id)
-        return [Job.of(each) for each in found]
+    reversible: bool = related(
+        Shape.VALUE,
+        loaders.reversible,
+        missing=False,
+        description="Whether it could be taken back, by who may.",
+    )
 
-    @strawberry.field(description="Whether it could be taken back, by who may.")
-    async def reversible(self, info: Info) -> bool:
-        row: Any = self.row
-        while row is not None and row.undone_by is not None:
-            undo = await info.context.loaders.row(tables.Command).load(row.undone_by)
-            again = undo.undone_by if undo is not None else None
-            row = await info.context.loaders.row(tables.Command).load(again) if again else None
-        return row is not None and row.inverse is not None and row.name != UNDO
-
-    @strawberry.field(description="A command that was refused or failed is only in the audit trail.")
-    def outcome(self) -> tables.Outcome:
+    @computed(description="A command that was refused or failed is only in the audit trail.")
+    @staticmethod
+    def outcome() -> tables.Outcome:
         return tables.Outcome.DONE
 
 
@@ -129,32 +128,29 @@ class AuditEntry(FromRow, Node, shows=tables.AuditEntry):
     actor: Actor | None = acting("actor")
     command: Command | None = one("command_id", tables.Command)
 
-    @strawberry.field
-    def sequence(self) -> BigInt:
-        return BigInt(self.row.sequence)
+    sequence: BigInt = column("sequence")
+    subject: Node | None = pointed("subject_word", "subject_id")
 
-    @strawberry.field
-    async def subject(self, info: Info) -> Node | None:
-        word, key = self.row.subject_word, self.row.subject_id
-        return await info.context.node(word, key) if word and key else None
+    @computed
+    @staticmethod
+    def session(session_id: UUID | None) -> ID | None:
+        return ID(global_id("session", session_id)) if session_id else None
 
-    @strawberry.field
-    def session(self) -> ID | None:
-        key = self.row.session_id
-        return ID(global_id("session", key)) if key else None
+    @computed(description="Input, changes, reasons; null once erased, which leaves the chain whole.")
+    @staticmethod
+    def detail(detail: dict[str, Any] | None, code: str | None) -> JSON | None:
+        kept = dict(detail or {}) | ({"code": code} if code else {})
+        return JSON(kept) if detail is not None or code else None
 
-    @strawberry.field(description="Input, changes, reasons; null once erased, which leaves the chain whole.")
-    def detail(self) -> JSON | None:
-        kept = dict(self.row.detail or {}) | ({"code": self.row.code} if self.row.code else {})
-        return JSON(kept) if self.row.detail is not None or self.row.code else None
+    @computed
+    @staticmethod
+    def hash(hash: bytes) -> str:
+        return hash.hex()
 
-    @strawberry.field
-    def hash(self) -> str:
-        return self.row.hash.hex()
-
-    @strawberry.field
-    def previous_hash(self) -> str:
-        return self.row.previous_hash.hex()
+    @computed
+    @staticmethod
+    def previous_hash(previous_hash: bytes) -> str:
+        return previous_hash.hex()
 
 
 @strawberry.type(description="Whether the chain is whole, and where it breaks if not.")
@@ -194,8 +190,8 @@ class AuditFilter:
         span = given(self.range)
         return audit.Wanted(
             actions=given(self.actions) or (),
-            actors=_places(given(self.actor_ids)),
-            subjects=_places(given(self.subject_ids)),
+            actors=later(_places, given(self.actor_ids) or ()),
+            subjects=later(_places, given(self.subject_ids) or ()),
             outcomes=given(self.outcomes) or (),
             permission=given(self.permission),
             address=given(self.address),
@@ -204,9 +200,9 @@ class AuditFilter:
         )
 
 
-def _places(ids: list[ID] | None) -> list[Any]:
+def _places(ids: Sequence[ID]) -> list[Any]:
     """An id that is none of ours matches nothing, rather than being left out and matching everything."""
-    return [taken_apart(each) or ("", cast("Any", None)) for each in ids or []]
+    return [taken_apart(each) or ("", None) for each in ids]
 
 
 @strawberry.type(description="Audit entries were sealed.")

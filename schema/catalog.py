@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import strawberry
 
 from auth.permissions import Permission
-from datawave.kit.pages import Asked, Key, page_of
-from domain.catalog import reads
+from datawave.kit.pages import Asked
+from datawave.kit.reads import Of, Related, Rows, Shape
 from domain.catalog import versions as history
 from models import catalog as rows
 from models import discovery as run_rows
 from models import sources as source_rows
 from resolvers.loaders import catalog as loaders
 from resolvers.loaders import classification as label_loaders
+from schema.catalog_filters import wanted_by
 from schema.context import Info
 from schema.fields import field
 from schema.lineage import LineageDirection, ReviewState
 from schema.profiles import AssetVersion, ColumnProfile, DatasetProfile
+from schema.reads import column, each, one, pointed, related
 from schema.rows import FromRow
-from schema.scalars import JSON, BigInt, Cursor
+from schema.scalars import JSON, Cursor
 from schema.shapes import (
     Actor,
     Connection,
@@ -42,14 +43,34 @@ if TYPE_CHECKING:
     from schema.lineage import LineageGraph
     from schema.sources import DataSource
 
-strawberry.enum(rows.AssetKind, name="AssetKind", description="What kind of thing an asset is.")
-strawberry.enum(rows.AssetState, name="AssetState", description="Whether it is still there.")
 strawberry.enum(rows.DataType, name="DataType", description="Types common to all sources.")
 strawberry.enum(rows.OwnershipKind, name="OwnershipKind", description="Kinds of responsibility.")
 
 
+def children(of: Of, filter: AssetFilter | None = strawberry.UNSET) -> Rows:
+    return loaders.children(of, wanted_by(filter))
+
+
+def columns(of: Of, filter: AssetFilter | None = strawberry.UNSET) -> Rows:
+    return loaders.columns(of, wanted_by(filter))
+
+
+def classifications(of: Of, states: list[ReviewState] | None = strawberry.UNSET) -> Rows:
+    return label_loaders.classifications(of, given(states))
+
+
+def _name_of_type(kind: rows.AssetKind) -> str:
+    if kind is rows.AssetKind.COLUMN:
+        return "Column"
+    return "Container" if kind in rows.CONTAINERS else "Dataset"
+
+
 @strawberry.interface(description="A thing with data in it, or made of data, that is governed.")
 class Asset(AsOf, Node, Timestamped, Versioned, shows=rows.Asset):
+    told_apart: ClassVar[tuple[str, dict[str, str]]] = (
+        "kind",
+        {kind.name: _name_of_type(kind) for kind in rows.AssetKind},
+    )
     kind: rows.AssetKind
     name: str
     qualified_name: str = strawberry.field(
@@ -65,76 +86,35 @@ class Asset(AsOf, Node, Timestamped, Versioned, shows=rows.Asset):
         shows: Any = _type_of(row) if cls is Asset else super()
         return shows.of(row, at)
 
-    @strawberry.field(
-        description="A person's words; where nobody has said anything, the source's own comment."
+    description: str | None = column(
+        "description",
+        "comment",
+        description="A person's words; where nobody has said anything, the source's own comment.",
     )
-    def description(self) -> str | None:
-        return self.row.description or self.row.comment
-
-    @strawberry.field(description="What else the source says of it.")
-    def attributes(self) -> JSON:
-        return self.row.attributes
-
-    @strawberry.field
-    async def data_source(self, info: Info) -> DataSource | None:
-        from schema.sources import DataSource
-
-        return await info.context.node_of(DataSource, self.row.source_id)
-
-    @strawberry.field(description="What it is in.")
-    async def parent(self, info: Info) -> Asset | None:
-        return await asset_by_id(info, self.row.parent_id, self.at)
-
-    @strawberry.field(description="All that it is in, from the top down.")
-    async def path(self, info: Info) -> list[Asset]:
-        found = await info.context.loaders.batch(loaders.paths(self.at), []).load(self.row.id)
-        return [Asset.of(row, self.at) for row in found]
-
-    @field(description="What is in it, by name.", cost=2)
-    async def children(
-        self,
-        info: Info,
-        filter: AssetFilter | None = strawberry.UNSET,
-        first: int | None = 50,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[Asset]:
-        return await _within(self, info, loaders.CHILDREN, given(filter), first, given(after))
-
-    @strawberry.field(description="Who is responsible: its own owners, then those of what it is in.")
-    async def owners(self, info: Info) -> list[Ownership]:
-        found = await info.context.loaders.batch(loaders.owners(self.at), []).load(self.row.id)
-        return [Ownership(owned=each, at=self.at, kind=each.kind) for each in found]
-
-    @strawberry.field
-    async def tags(self, info: Info) -> list[Tag]:
-        found = await info.context.loaders.batch(loaders.tags(self.at), []).load(self.row.id)
-        return [Tag.of(row) for row in found]
-
-    @strawberry.field(
+    attributes: JSON = column("attributes", description="What else the source says of it.")
+    data_source: DataSource | None = one("source_id", source_rows.DataSource)
+    parent: Asset | None = related(Shape.ONE, loaders.assets, key="parent_id", description="What it is in.")
+    path: list[Asset] = related(
+        Shape.MANY, loaders.paths, description="All that it is in, from the top down."
+    )
+    owners: list[Ownership] = related(
+        Shape.MANY,
+        loaders.owners,
+        description="Who is responsible: its own owners, then those of what it is in.",
+    )
+    tags: list[Tag] = related(Shape.MANY, loaders.tags)
+    labels: list[Label] = related(
+        Shape.MANY,
+        loaders.labels,
         description="Labels that it or one of its columns carries, those apart that a person rejected; for"
         " whoever may"
-        " read classifications."
+        " read classifications.",
     )
-    async def labels(self, info: Info) -> list[Label]:
-        from schema.classification import Label
 
-        found = await info.context.loaders.batch(loaders.labels(self.at), []).load(self.row.id)
-        return [Label.of(row) for row in found]
-
-    @field(description="What it is taken to be, the surest first.", cost=2)
-    async def classifications(
-        self,
-        info: Info,
-        states: list[ReviewState] | None = strawberry.UNSET,
-        first: int | None = 50,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[Classification]:
-        from schema.classification import Classification
-
-        asked = Asked(first=first, after=given(after)).checked()
-        load = label_loaders.pages(asked, tuple(given(states) or ()), self.at)
-        page = await info.context.loaders.batch(load).load(self.row.id)
-        return connection(page, lambda row: Classification.of(row, self.at))
+    children: Connection[Asset] = related(Shape.PAGE, children, description="What is in it, by name.", cost=2)
+    classifications: Connection[Classification] = related(
+        Shape.PAGE, classifications, description="What it is taken to be, the surest first.", cost=2
+    )
 
     @field(
         description="What it comes from and what comes from it.",
@@ -167,160 +147,76 @@ class Asset(AsOf, Node, Timestamped, Versioned, shows=rows.Asset):
     " assets."
 )
 class Container(Asset):
-    @field(description="How much of each kind is in it, at any depth.", cost=5)
-    async def asset_counts(self, info: Info) -> list[Count]:
-        found = await info.context.loaders.batch(loaders.counts(self.at), []).load(self.row.id)
-        return [
-            Count(key=kind.value, label=kind.value.replace("_", " ").capitalize(), count=BigInt(number))
-            for kind, number in found
-        ]
+    asset_counts: list[Count] = related(
+        Shape.MANY, loaders.asset_counts, description="How much of each kind is in it, at any depth.", cost=5
+    )
 
 
 @strawberry.type(description="A table, view, file, or topic: rows with columns.")
 class Dataset(Asset):
-    @strawberry.field(description="The statement of a view, as the source gives it.")
-    def definition(self) -> str | None:
-        return self.row.definition
+    definition: str | None = column(
+        "definition", description="The statement of a view, as the source gives it."
+    )
 
-    @field(description="Its columns, in their order.", cost=2)
-    async def columns(
-        self,
-        info: Info,
-        filter: AssetFilter | None = strawberry.UNSET,
-        first: int | None = 50,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[Column]:
-        return await _within(self, info, loaders.COLUMNS, given(filter), first, given(after))
-
-    @strawberry.field
-    async def primary_key(self, info: Info) -> list[Column]:
-        names = tuple(self.row.primary_key or ())
-        if not names:
-            return []
-        found = await info.context.loaders.batch(loaders.primary_keys(self.at), []).load((self.row.id, names))
-        return [Column.of(row, self.at) for row in found]
-
-    @strawberry.field(description="Its present foreign keys; they have no history of their own.")
-    async def foreign_keys(self, info: Info) -> list[ForeignKey]:
-        found = await info.context.loaders.batch(loaders.foreign_keys, []).load(self.row.id)
-        return [ForeignKey.of(row) for row in found]
-
-    @strawberry.field(description="The latest profile; profiles have no history.")
-    async def profile(self, info: Info) -> DatasetProfile | None:
-        found = await info.context.loaders.batch(loaders.dataset_profiles).load(self.row.id)
-        return DatasetProfile.of_maybe(found)
+    columns: Connection[Column] = related(
+        Shape.PAGE, columns, description="Its columns, in their order.", cost=2
+    )
+    primary_key: list[Column] = related(Shape.MANY, loaders.primary_keys)
+    foreign_keys: list[ForeignKey] = related(
+        Shape.MANY,
+        loaders.foreign_keys,
+        description="Its present foreign keys; they have no history of their own.",
+    )
+    profile: DatasetProfile | None = related(
+        Shape.ONE, loaders.dataset_profiles, description="The latest profile; profiles have no history."
+    )
 
 
 @strawberry.type(description="A column, or a field inside one.")
 class Column(Asset):
     nullable: bool
 
-    @strawberry.field
-    def ordinal(self) -> int:
-        return self.row.ordinal or 0
-
-    @strawberry.field
-    def native_type(self) -> str:
-        return self.row.native_type or ""
-
-    @strawberry.field
-    def data_type(self) -> rows.DataType:
-        return self.row.data_type or rows.DataType.OTHER
-
-    @strawberry.field
-    def default_expression(self) -> str | None:
-        return self.row.default_expression
-
-    @strawberry.field
-    async def dataset(self, info: Info) -> Dataset:
-        return await asset_by_id(info, self.row.parent_id, self.at)
-
-    @strawberry.field(description="What is inside it.")
-    async def fields(self, info: Info) -> list[Column]:
-        found = await info.context.loaders.batch(loaders.fields(self.at), []).load(self.row.id)
-        return [Column.of(row, self.at) for row in found]
-
-    @strawberry.field(description="The latest profile; profiles have no history.")
-    async def profile(self, info: Info) -> ColumnProfile | None:
-        found = await info.context.loaders.batch(loaders.column_profiles).load(self.row.id)
-        return ColumnProfile.of_row(found) if found is not None else None
+    ordinal: int = column("ordinal", otherwise=0)
+    native_type: str = column("native_type", otherwise="")
+    data_type: rows.DataType = column("data_type", otherwise=rows.DataType.OTHER)
+    default_expression: str | None = column("default_expression")
+    dataset: Dataset = related(Shape.ONE, loaders.assets, key="parent_id")
+    fields: list[Column] = related(Shape.MANY, loaders.fields, description="What is inside it.")
+    profile: ColumnProfile | None = related(
+        Shape.ONE, loaders.column_profiles, description="The latest profile; profiles have no history."
+    )
 
 
 def _type_of(row: rows.Asset) -> type[Asset]:
-    if row.kind is rows.AssetKind.COLUMN:
-        return Column
-    return Container if row.kind in rows.CONTAINERS else Dataset
+    return TYPES[_name_of_type(row.kind)]
+
+
+TYPES: dict[str, type[Asset]] = {"Column": Column, "Container": Container, "Dataset": Dataset}
 
 
 async def asset_by_id(info: Info, key: Any, at: datetime | None) -> Any:
     """An asset as of a time; null where there is none or the viewer may not see it."""
     if key is None:
         return None
-    row = await info.context.loaders.batch(loaders.assets(at)).load(key)
-    return Asset.of(row, at) if row is not None else None
+    found = await info.context.loaders.related(ASSET, at, {}, None).load(key)
+    return Asset.of(found[0], at) if found is not None else None
 
 
-async def columns_by_id(info: Info, keys: Sequence[Any], at: datetime | None) -> list[Column]:
-    found = await info.context.loaders.batch(loaders.assets(at)).load_many(keys)
-    return [Column.of(row, at) for row in found if row is not None]
-
-
-async def _within(
-    asset: Asset, info: Info, of: str, wanted: AssetFilter | None, first: int | None, after: str | None
-) -> Any:
-    asked = Asked(first=first, after=after).checked()
-    load = loaders.pages(of, asked, wanted.wanted() if wanted is not None else reads.ANY, asset.at)
-    page = await info.context.loaders.batch(load).load(asset.row.id)
-    return connection(page, lambda row: Asset.of(row, asset.at))
-
-
-async def page_of_assets(
-    info: Info,
-    wanted: reads.Wanted,
-    *,
-    at: datetime | None,
-    first: int | None,
-    after: str | None,
-    by_change: bool = False,
-) -> Any:
-    """A page of all assets that are meant: by name, or the last changed first."""
-    query, asset = reads.assets(info.context.viewer, wanted, at=at)
-    order = [Key(asset.valid_from, descending=True)] if by_change else [Key(asset.qualified_name)]
-    order.append(Key(asset.id, descending=by_change))
-    page = await page_of(info.context.db, query, order, Asked(first=first, after=after).checked())
-    return connection(page, lambda row: Asset.of(row, at))
-
-
-async def assets_of_source(
-    info: Info,
-    source: source_rows.DataSource,
-    wanted: AssetFilter | None,
-    at: datetime | None,
-    first: int | None,
-    after: str | None,
-) -> Connection[Asset]:
-    """What discoveries found in one source."""
-    from dataclasses import replace
-
-    asked = wanted.wanted() if wanted is not None else reads.ANY
-    return await page_of_assets(
-        info, replace(asked, source_ids=(source.id,)), at=at, first=first, after=after
-    )
+ASSET = Related(loaders.assets, Shape.ONE)
 
 
 @strawberry.type(description="Somebody's responsibility for an asset.")
-class Ownership:
-    owned: strawberry.Private[loaders.Owned]
-    at: strawberry.Private[datetime | None]
+class Ownership(AsOf):
     kind: rows.OwnershipKind
-
-    @strawberry.field(description="Who; null for whoever may not see people.")
-    async def actor(self, info: Info) -> Actor | None:
-        return await info.context.node(self.owned.actor_word, self.owned.actor_id)
-
-    @strawberry.field(description="The asset above that it comes from; null where it is the asset's own.")
-    async def inherited_from(self, info: Info) -> Asset | None:
-        return await asset_by_id(info, self.owned.inherited_from, self.at)
+    actor: Actor | None = pointed(
+        "actor_word", "actor_id", description="Who; null for whoever may not see people."
+    )
+    inherited_from: Asset | None = related(
+        Shape.ONE,
+        loaders.assets,
+        key="inherited_from",
+        description="The asset above that it comes from; null where it is the asset's own.",
+    )
 
 
 @strawberry.type(description="A free word on assets.")
@@ -329,23 +225,21 @@ class Tag(FromRow, Node, shows=rows.Tag):
     description: str | None
     color: str | None
 
-    @field(description="How many assets have it.", cost=1)
-    async def asset_count(self, info: Info) -> int:
-        return await info.context.loaders.batch(loaders.tagged_assets, 0).load(self.row.id)
+    asset_count: int = related(
+        Shape.VALUE, loaders.tagged_assets, missing=0, description="How many assets have it.", cost=1
+    )
 
 
 @strawberry.type(description="Rows that point at other rows.")
 class ForeignKey(FromRow):
     name: str | None
     enforced: bool
-
-    @strawberry.field
-    async def columns(self, info: Info) -> list[Column]:
-        return await columns_by_id(info, self.row.columns, None)
-
-    @strawberry.field(description="The columns pointed at; empty where the catalog does not know them.")
-    async def references(self, info: Info) -> list[Column]:
-        return await columns_by_id(info, self.row.references, None)
+    columns: list[Column] = each("columns", loaders.assets_now)
+    references: list[Column] = each(
+        "references",
+        loaders.assets_now,
+        description="The columns pointed at; empty where the catalog does not know them.",
+    )
 
 
 async def drift_of_run(info: Info, run: run_rows.Run) -> SchemaDiff | None:

@@ -10,9 +10,11 @@ from strawberry.scalars import ID
 
 from datawave.kit.ids import global_id
 from models import discovery as run_rows
+from models import sources as source_rows
 from models.classification import Classification as ClassificationRow
 from models.lineage import LineageEdge as EdgeRow
 from schema.context import Info
+from schema.reads import one
 from schema.shapes import FieldChange
 from schema.streams import FromLogged, StreamEvent
 
@@ -27,11 +29,7 @@ if TYPE_CHECKING:
 
 @strawberry.interface(description="What happens in the catalog.")
 class CatalogEvent(FromLogged, StreamEvent):
-    @strawberry.field
-    async def data_source(self, info: Info) -> DataSource | None:
-        from schema.sources import DataSource
-
-        return await info.context.node_of(DataSource, self.logged.source_id)
+    data_source: DataSource | None = one("source_id", source_rows.DataSource)
 
 
 @strawberry.type(description="Assets came in or were changed by a discovery, many at once.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,11 +11,15 @@ import strawberry
 from strawberry.scalars import ID
 
 from datawave.kit.errors import invalid
+from datawave.kit.given import later
 from datawave.kit.ids import key_of, keys_of, taken_apart
 from domain.catalog import reads
 from models.catalog import AssetKind, AssetState, StrEnum
 from schema.shapes import TimeRangeInput, given
 from schema.texts import refuse_unfit
+
+strawberry.enum(AssetKind, name="AssetKind", description="What kind of thing an asset is.")
+strawberry.enum(AssetState, name="AssetState", description="Whether it is still there.")
 
 MOST = 500
 ACTORS = ("user", "service")
@@ -50,13 +55,10 @@ class AssetFilter:
         roots."""
         refuse_unfit({"filter": self})
         span = given(self.changed)
-        sources = self.data_source_ids
         return reads.Wanted(
             kinds=_all(self.kinds, "kinds"),
             states=_all(self.states, "states"),
-            source_ids=tuple(keys_of("source", sources, path=["filter", "dataSourceIds"]))
-            if _all(sources, "dataSourceIds") is not None and sources
-            else None,
+            source_ids=_ids("source", self.data_source_ids, "dataSourceIds"),
             workspace_id=_one("workspace", self.workspace_id, "workspaceId"),
             owner_ids=_actors(self.owner_ids),
             tags=_all(self.tags, "tags"),
@@ -72,23 +74,34 @@ class AssetFilter:
 
 def _all(values: list[Any] | None, name: str) -> Any:
     found = given(values)
-    if found is None:
-        return None
-    if len(found) > MOST:
+    return None if found is None else later(lambda values: _bounded(values, name), found)
+
+
+def _bounded(values: Sequence[Any], name: str) -> tuple[Any, ...]:
+    if len(values) > MOST:
         raise invalid(f"Give at most {MOST} of these.", path=["filter", name], expected=f"at most {MOST}")
-    return tuple(found)
+    return tuple(values)
 
 
 def _one(word: str, value: ID | None, name: str) -> UUID | None:
-    return key_of(word, value, path=["filter", name]) if value else None
+    return later(lambda text: key_of(word, text, path=["filter", name]), value) if value else None
+
+
+def _ids(word: str, values: list[ID] | None, name: str) -> tuple[UUID, ...] | None:
+    """None where none are given."""
+    if not given(values):
+        return None
+    return later(lambda texts: tuple(keys_of(word, _bounded(texts, name), path=["filter", name])), values)
 
 
 def _actors(values: list[ID] | None) -> tuple[UUID, ...] | None:
-    found = _all(values, "ownerIds")
-    if found is None:
-        return None
+    found = given(values)
+    return None if found is None else later(_actors_of, found)
+
+
+def _actors_of(texts: Sequence[str]) -> tuple[UUID, ...]:
     keys: list[UUID] = []
-    for at, text in enumerate(found):
+    for at, text in enumerate(_bounded(texts, "ownerIds")):
         parts = taken_apart(text)
         if parts is None or parts[0] not in ACTORS:
             raise invalid("This is not the id of an actor.", path=["filter", "ownerIds", str(at)])
@@ -97,7 +110,11 @@ def _actors(values: list[ID] | None) -> tuple[UUID, ...] | None:
 
 
 def _pattern(pattern: str | None) -> str | None:
-    if pattern is not None and len(pattern) > 200:
+    return later(_fitting, pattern) if pattern is not None else None
+
+
+def _fitting(pattern: str) -> str:
+    if len(pattern) > 200:
         raise invalid(
             "A pattern has at most 200 characters.", path=["filter", "namePattern"], expected="as *mail*"
         )
@@ -106,3 +123,8 @@ def _pattern(pattern: str | None) -> str | None:
 
 def _time(span: TimeRangeInput | None, name: str) -> datetime | None:
     return given(getattr(span, name)) if span is not None else None
+
+
+def wanted_by(filter: AssetFilter | None) -> reads.Wanted:
+    wanted = given(filter)
+    return wanted.wanted() if wanted is not None else reads.ANY

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any, Self
 import strawberry
 from strawberry.scalars import ID
 
+from datawave.kit.reads import Shape
 from domain import classification as domain
 from models import classification as rows
 from models.catalog import StrEnum
+from resolvers.loaders import catalog as catalog_loaders
 from resolvers.loaders import classification as loaders
-from schema.context import Info
-from schema.fields import actor, field, one
+from schema.keys import key_in, keys_in
 from schema.lineage import ReviewState
+from schema.reads import actor, computed, one, related
 from schema.rows import FromRow
-from schema.shapes import Actor, Node, Timestamped, Versioned
+from schema.shapes import Actor, Node, Timestamped, Versioned, given
 from schema.times import AsOf
 
 if TYPE_CHECKING:
@@ -67,14 +69,10 @@ class Label(FromRow, Node, Versioned, shows=rows.Label):
     sensitivity: rows.Severity
     parent: Label | None = one("parent_id", rows.Label)
 
-    @strawberry.field
-    async def children(self, info: Info) -> list[Label]:
-        found = await info.context.loaders.batch(loaders.children, []).load(self.row.id)
-        return [Label.of(row) for row in found]
-
-    @field(description="How many assets carry it.", cost=1)
-    async def asset_count(self, info: Info) -> int:
-        return await info.context.loaders.batch(loaders.asset_counts, 0).load(self.row.id)
+    children: list[Label] = related(Shape.MANY, loaders.children)
+    asset_count: int = related(
+        Shape.VALUE, loaders.asset_counts, missing=0, description="How many assets carry it.", cost=1
+    )
 
 
 @strawberry.type(
@@ -92,19 +90,13 @@ class Classification(AsOf, Node, Timestamped, shows=rows.Classification):
     )
     reviewed_by: Actor | None = actor("reviewed_by")
 
-    @strawberry.field
-    async def asset(self, info: Info) -> Asset:
-        from schema.catalog import asset_by_id
+    asset: Asset = related(Shape.ONE, catalog_loaders.assets, key="asset_id")
+    label: Label = one("label_id", rows.Label)
 
-        return await asset_by_id(info, self.row.asset_id, self.at)
-
-    @strawberry.field
-    async def label(self, info: Info) -> Label:
-        return Label.of(await info.context.loaders.row(rows.Label).load(self.row.label_id))
-
-    @strawberry.field
-    def evidence(self) -> list[Evidence]:
-        return [Evidence.of(kept) for kept in self.row.evidence]
+    @computed
+    @staticmethod
+    def evidence(evidence: list[Any]) -> list[Evidence]:
+        return [Evidence.of(kept) for kept in evidence]
 
 
 @strawberry.input(description="Which classifications are meant.")
@@ -119,13 +111,10 @@ class ClassificationFilter:
     fallback: bool | None = strawberry.UNSET
 
     def wanted(self) -> domain.Wanted:
-        from datawave.kit.ids import key_of, keys_of
-        from schema.shapes import given
-
         under, sources = given(self.asset_under_id), given(self.data_source_ids)
         return domain.Wanted(
-            under_id=key_of("asset", under, path=["filter", "assetUnderId"]) if under else None,
-            source_ids=keys_of("source", sources, path=["filter", "dataSourceIds"]) if sources else None,
+            under_id=key_in("asset", under, "filter", "assetUnderId") if under else None,
+            source_ids=keys_in("source", sources, "filter", "dataSourceIds") if sources else None,
             labels=given(self.labels),
             states=given(self.states),
             layers=given(self.layers),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -16,11 +17,16 @@ from datawave.kit.commands import INSIDE, Command, Commands
 from datawave.kit.database import Base, Database, Db
 from datawave.kit.errors import not_found
 from datawave.kit.events import Logged
+from datawave.kit.history import as_of
 from datawave.kit.ids import key_of, taken_apart
 from datawave.kit.live import Live
 from datawave.kit.loaders import Loaders
-from datawave.transports.door import OperationContext
+from datawave.transports.door import OperationContext, raw
+from schema.own import Touched
 from schema.rows import SHOWN, row_shown_by
+
+SOMEBODY = UUID(int=0)
+"""Signed in, and the owner of nothing."""
 
 R = TypeVar("R")
 N = TypeVar("N")
@@ -53,19 +59,22 @@ class Context(OperationContext):
     """Response paths (without list indices) whose refusal has been told."""
 
     def __post_init__(self) -> None:
-        self.db = Db(self.platform.database, self.viewer)
-        self.loaders = Loaders(self.db)
+        self.db = Db(self.platform.database, self.viewer, self.platform.extras)
+        self._loaders: Loaders | None = None
+
+    @property
+    def loaders(self) -> Loaders:
+        """Made when one is needed: a planned query needs none."""
+        if self._loaders is None:
+            self._loaders = Loaders(self.db)
+        return self._loaders
 
     def set_cookie(self, session: str | None, *, seconds: int = 30 * 86_400) -> None:
         """Gives the browser its session's id; None takes it away."""
         age = seconds if session else 0
         secure = "; Secure" if self.cookie_secure else ""
-        self.headers.append(
-            (
-                "set-cookie",
-                f"{self.cookie_name}={session or ''}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}",
-            )
-        )
+        cookie = f"{self.cookie_name}={session or ''}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}"
+        self.headers.append(raw("set-cookie", cookie))
 
     async def run(self, what: Command[..., R], *, idempotency_key: str | None = None, **arguments: Any) -> R:
         """Runs a command as the viewer; its id is the payload's `trackingId`."""
@@ -104,6 +113,20 @@ class Context(OperationContext):
         parts = taken_apart(text)
         return await self.node(*parts) if parts else None
 
+    def row_of(self, word: str) -> type[Any] | None:
+        """The table of a word, where a type shows it."""
+        row = row_of(word)
+        return row if row in SHOWN else None
+
+    async def instance(self, row: type[Any], key: UUID, at: datetime | None) -> Any:
+        """A thing as its type, as of a time; for resolvers that want the whole row."""
+        there = as_of(row, at)
+        found = await self.db.scalar(select(there).where(there.id == key, visible(there, self.viewer)))
+        if found is None:
+            return None
+        shows: Any = SHOWN[row]
+        return shows.of(found, at) if at is not None else shows.of(found)
+
     async def follow(
         self,
         topic: str,
@@ -115,32 +138,60 @@ class Context(OperationContext):
     ) -> AsyncIterator[Logged]:
         """Events of a topic, without gap or duplicate. `wanted` filters on the way; `progress` turns what is
         not kept into something like an event (a Logged with position 0)."""
-        cursor = self.last_event_id or after  # a reader that came back knows better than its address
         position = self.position
-        async for step in log.follow(
-            self.platform.database, self.platform.live, topic, after=cursor, moved=position.passed
-        ):
+        async for step in self._steps(topic, after):
             event = step.event
             self.renewed()
+            self.told.clear()
             if event is None:
-                if progress is not None and step.progress is not None:
-                    made = progress(step.progress)
-                    if made is not None:
-                        yield replace(made, cursor=step.cursor)
+                made = progress(step.progress) if progress and step.progress is not None else None
+                if made is not None:
+                    position.give_progress(step.key)
+                    yield replace(made, cursor=step.cursor)
                 continue
             if (wanted is not None and not wanted(event)) or (sees is not None and not await sees(event)):
                 continue
-            position.give(step.cursor)
+            position.give(step.cursor, event.position)
             yield event
-            position.passed(step.cursor)
+            position.passed(step.cursor, event.position)
+
+    def _steps(self, topic: str, after: str | None) -> AsyncIterator[log.Step]:
+        """Of a group from where the log stands; of one who is to meet it until then; else of one alone."""
+        database, live, moved = self.platform.database, self.platform.live, self.position.passed
+        cursor = self.last_event_id or after  # a reader that came back knows better than its address
+        if self.leading:
+            return log.follow(database, live, topic, after=None, moved=moved)
+        if self.meeting is not None:
+            return log.catch_up(database, topic, after=cursor, ahead=self.meeting, moved=moved)
+        return log.follow(database, live, topic, after=cursor, moved=moved)
+
+    def among(self, touched: Touched) -> Hashable | None:
+        """Whoever has the same rights; where one's own things are touched, the viewer alone."""
+        if self.current is None:
+            return None
+        viewer = self.current()
+        mine = (viewer.actor_id, viewer.actor_word, viewer.session_id) if touched.own_of(viewer) else ()
+        return viewer.rights.digest, viewer.signed_in, mine
+
+    def shared(self, touched: Touched) -> Context:
+        """As somebody with these rights and no name: what was not declared to be one's own is nobody's."""
+        viewer = self.current() if self.current else self.viewer
+        if not touched.own_of(viewer):
+            nobody = SOMEBODY if viewer.signed_in else None
+            viewer = Viewer(actor_id=nobody, rights=viewer.rights)
+        return Context(platform=self.platform, viewer=viewer)
+
+    def afresh(self) -> None:
+        self.told.clear()
+        self._loaders = None
 
     def renewed(self) -> None:
         """Each event of a stream is read afresh, with the rights of this moment: what an earlier one loaded
         may have changed since, and so may what the viewer may see."""
         if self.current is not None:
             self.viewer = self.current()
-            self.db = Db(self.platform.database, self.viewer)
-        self.loaders = Loaders(self.db)
+            self.db = Db(self.platform.database, self.viewer, self.platform.extras)
+        self._loaders = None
 
     def may_see_event(self, event: Logged, permission: str) -> bool:
         """Whether the viewer may read an event, by what the event itself carries."""

@@ -50,11 +50,21 @@ class Public:
 @strawberry.schema_directive(
     locations=[Location.FIELD_DEFINITION],
     description="Points the field costs, times the length of the named list arguments. Without it an object"
-    " costs 1, a leaf 0; what is under a connection counts `first` (or `last`) times.",
+    " costs 1, a leaf 0; what is under a connection's `edges` and `nodes` counts `first` (or `last`) times,"
+    " what is in another list as often as those arguments are long, or `@listSize` says.",
 )
 class Cost:
     weight: int = 1
     times: list[str] = strawberry.field(default_factory=list)
+
+
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION],
+    description="How many things a list that is no page is taken to hold when a query is priced; without it"
+    " 5.",
+)
+class ListSize:
+    assumed_size: int
 
 
 @strawberry.schema_directive(

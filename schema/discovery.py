@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import strawberry
 from sqlalchemy import select
@@ -12,13 +13,15 @@ from strawberry.scalars import ID
 from datawave.kit import tables
 from datawave.kit.access import visible
 from datawave.kit.ids import global_id
-from datawave.kit.pages import Asked, Key, page_of
+from datawave.kit.pages import Key
+from datawave.kit.reads import Of, Rows, Shape
 from models import agents as agent_rows
 from models import discovery as rows
 from models import sources as source_rows
 from models.classification import Severity
+from resolvers.loaders import catalog as catalog_loaders
 from schema.context import Info
-from schema.fields import actor, one
+from schema.reads import actor, column, computed, many, one, related
 from schema.rows import FromRow
 from schema.scalars import JSON, BigInt, Cursor
 from schema.shapes import (
@@ -31,7 +34,6 @@ from schema.shapes import (
     Payload,
     Progress,
     Timestamped,
-    connection,
     given,
 )
 from schema.streams import FromLogged, StreamEvent
@@ -56,6 +58,9 @@ class RunAction(source_rows.StrEnum):
     RETRY = "RETRY"
 
 
+Kept = dict[str, Any] | None
+"""What a row keeps as JSON."""
+
 ENDED = frozenset(
     {rows.RunState.SUCCEEDED, rows.RunState.PARTIAL, rows.RunState.FAILED, rows.RunState.CANCELLED}
 )
@@ -75,29 +80,28 @@ class StageRun(FromRow, Node, shows=rows.StageRun):
     agent: EdgeAgent | None = one("agent_id", agent_rows.EdgeAgent)
     job: Job | None = one("job_id", tables.Job)
 
-    @strawberry.field
-    def attempts(self) -> list[Attempt]:
-        return [Attempt.of(kept) for kept in self.row.attempts]
+    @computed
+    @staticmethod
+    def attempts(attempts: list[Any]) -> list[Attempt]:
+        return [Attempt.of(kept) for kept in attempts]
 
-    @strawberry.field
-    def inputs(self) -> JSON:
-        return JSON(self.row.inputs)
+    inputs: JSON = column("inputs")
+    results: JSON = column("results")
 
-    @strawberry.field
-    def results(self) -> JSON:
-        return JSON(self.row.results)
+    @computed
+    @staticmethod
+    def metrics(metrics: list[Any]) -> list[Measure]:
+        return [Measure(name=m["name"], value=m["value"], unit=m["unit"]) for m in metrics]
 
-    @strawberry.field
-    def metrics(self) -> list[Measure]:
-        return [Measure(name=m["name"], value=m["value"], unit=m["unit"]) for m in self.row.metrics]
+    @computed
+    @staticmethod
+    def progress(progress: Kept) -> Progress | None:
+        return Progress.of(progress)
 
-    @strawberry.field
-    def progress(self) -> Progress | None:
-        return Progress.of(self.row.progress)
-
-    @strawberry.field
-    def failure(self) -> Failure | None:
-        return Failure.of(self.row.failure)
+    @computed
+    @staticmethod
+    def failure(failure: Kept) -> Failure | None:
+        return Failure.of(failure)
 
 
 @strawberry.interface(
@@ -109,35 +113,29 @@ class Run(Node, Timestamped):
     finished_at: datetime | None
     attempt: int
 
-    @strawberry.field
-    def tracking_id(self) -> ID:
-        return ID(global_id("command", _row(self).command_id))
+    @computed
+    @staticmethod
+    def tracking_id(command_id: UUID) -> ID:
+        return ID(global_id("command", command_id))
 
     started_by: Actor | None = actor("started_by")
 
-    @strawberry.field
-    def progress(self) -> Progress:
-        return Progress.of(_row(self).progress) or Progress(done=BigInt(0))
+    @computed
+    @staticmethod
+    def progress(progress: Kept) -> Progress:
+        return Progress.of(progress) or Progress(done=BigInt(0))
 
-    @strawberry.field
-    def failure(self) -> Failure | None:
-        return Failure.of(_row(self).failure)
+    @computed
+    @staticmethod
+    def failure(failure: Kept) -> Failure | None:
+        return Failure.of(failure)
 
-    @strawberry.field
-    async def stages(self, info: Info) -> list[StageRun]:
-        stage = rows.StageRun
-        found = await info.context.loaders.rows_of(stage.run_id, [stage.run_id, stage.ordinal]).load(
-            _row(self).id
-        )
-        return [StageRun.of(each) for each in found]
+    stages: list[StageRun] = many(rows.StageRun.run_id, order_by=[Key(rows.StageRun.ordinal)])
+    retry_of: Run | None = one("retry_of", rows.Run)
 
-    @strawberry.field
-    async def retry_of(self, info: Info) -> Run | None:
-        return await info.context.node_of(Run, _row(self).retry_of)
-
-    @strawberry.field
-    def allowed_actions(self) -> list[RunAction]:
-        state = _row(self).state
+    @computed
+    @staticmethod
+    def allowed_actions(state: rows.RunState) -> list[RunAction]:
         if state not in ENDED:
             return [RunAction.CANCEL]
         return [] if state is rows.RunState.SUCCEEDED else [RunAction.RETRY]
@@ -174,15 +172,20 @@ class ValidationIssue(FromRow, shows=rows.ValidationIssue):
     message: str
     qualified_name: str | None
 
-    @strawberry.field
-    def severity(self) -> Severity:
-        return Severity(self.row.severity)
+    @computed
+    @staticmethod
+    def severity(severity: str) -> Severity:
+        return Severity(severity)
 
-    @strawberry.field
-    async def asset(self, info: Info) -> Asset | None:
-        from schema.catalog import Asset
+    asset: Asset | None = related(Shape.ONE, catalog_loaders.assets_now, key="asset_id")
 
-        return await info.context.node_of(Asset, self.row.asset_id)
+
+def validation(of: Of, min_severity: Severity | None = Severity.INFO) -> Rows:
+    issue = rows.ValidationIssue
+    levels = [s.value for s in Severity]
+    wanted = levels[levels.index((min_severity or Severity.INFO).value) :]
+    query = select(issue).where(issue.severity.in_(wanted), visible(issue, of.viewer))
+    return Rows(query=query, row=issue, by=issue.run_id, order=[Key(issue.id)])
 
 
 @strawberry.type(description="One reading of a source's schema, from connecting to the report.")
@@ -190,26 +193,16 @@ class Discovery(FromRow, Run, shows=rows.Run):
     mode: rows.DiscoveryMode
     data_source: DataSource | None = one("source_id", source_rows.DataSource)
 
-    @strawberry.field
-    def summary(self) -> DiscoverySummary:
-        return summary_of(self.row)
+    @computed
+    @staticmethod
+    def summary(
+        summary: Kept, started_at: datetime | None, finished_at: datetime | None, updated_at: datetime
+    ) -> DiscoverySummary:
+        return summary_of(summary, started_at, finished_at or updated_at)
 
-    @strawberry.field(description="What looked wrong, the worst first.")
-    async def validation(
-        self,
-        info: Info,
-        min_severity: Severity | None = Severity.INFO,
-        first: int | None = 50,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[ValidationIssue]:
-        issue = rows.ValidationIssue
-        levels = [s.value for s in Severity]
-        wanted = levels[levels.index((min_severity or Severity.INFO).value) :]
-        query = select(issue).where(
-            issue.run_id == self.row.id, issue.severity.in_(wanted), visible(issue, info.context.viewer)
-        )
-        asked = Asked(first=first, after=given(after))
-        return connection(await page_of(info.context.db, query, [Key(issue.id)], asked), ValidationIssue.of)
+    validation: Connection[ValidationIssue] = related(
+        Shape.PAGE, validation, description="What looked wrong, the worst first."
+    )
 
     @strawberry.field(description="What differs from the reading before; null where nothing does.")
     async def drift(self, info: Info) -> SchemaDiff | None:
@@ -218,11 +211,10 @@ class Discovery(FromRow, Run, shows=rows.Run):
         return await drift_of_run(info, self.row)
 
 
-def summary_of(row: rows.Run) -> DiscoverySummary:
-    kept: dict[str, Any] = row.summary or {}
+def summary_of(kept: Kept, started_at: datetime | None, ended_at: datetime) -> DiscoverySummary:
+    kept = kept or {}
     read: dict[str, Any] = kept.get("read") or {}
-    ended = row.finished_at or row.updated_at
-    seconds = (ended - row.started_at).total_seconds() if row.started_at else 0.0
+    seconds = (ended_at - started_at).total_seconds() if started_at else 0.0
     columns = read.get("columns", 0)
     return DiscoverySummary(
         assets=read.get("datasets", 0),

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import strawberry
 from sqlalchemy import ColumnElement, select
 
 from datawave.kit.access import visible
-from datawave.kit.pages import Asked, Key, page_of
+from datawave.kit.given import among
+from datawave.kit.kept import kept
+from datawave.kit.pages import Asked, Key
+from datawave.kit.reads import Of, Rows, Shape
 from domain.catalog import drift
 from models import discovery as rows
 from models import sources as source_rows
 from resolvers.loaders import catalog as loaders
 from schema.context import Info
-from schema.fields import field
+from schema.reads import computed, related
 from schema.rows import FromRow
 from schema.scalars import Cursor
 from schema.shapes import Connection, FieldChange, connection, given
@@ -31,12 +35,28 @@ strawberry.enum(rows.SchemaChangeKind, name="SchemaChangeKind", description="Kin
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """Which readings are meant: those of one run, or those between two times."""
+    """Which readings are meant: that of one run, or those between two times."""
 
-    source_id: Any
-    where: tuple[ColumnElement[bool], ...]
+    source_id: UUID
+    run_id: UUID | None = None
     since: datetime | None
     until: datetime
+
+    @property
+    def where(self) -> Sequence[ColumnElement[bool]]:
+        change = rows.SchemaChange
+        if self.run_id is not None:
+            return [change.run_id == self.run_id]
+        return [change.source_id == self.source_id, change.at > self.since, change.at <= self.until]
+
+
+def changes_within(of: Of, span: Span, kinds: list[rows.SchemaChangeKind] | None = None) -> Rows:
+    """What the readings found to differ, in the order in which they did."""
+    change = rows.SchemaChange
+    query = select(change).where(*span.where, visible(change, of.viewer))
+    if kinds:
+        query = query.where(among(change.kind, kinds))
+    return Rows(query=query, row=change, order=[Key(change.at), Key(change.id)])
 
 
 @strawberry.type(description="One difference of schema, and whether it breaks readers.")
@@ -44,19 +64,21 @@ class SchemaChange(FromRow):
     kind: rows.SchemaChangeKind
     breaking: bool
 
-    @strawberry.field
-    async def asset(self, info: Info) -> Asset:
-        from schema.catalog import asset_by_id
+    asset: Asset = related(Shape.ONE, loaders.assets_now, key="asset_id")
 
-        return await asset_by_id(info, self.row.asset_id, None)
+    @computed
+    @staticmethod
+    def changes(changes: list[Any]) -> list[FieldChange]:
+        return FieldChange.all_of(changes)
 
-    @strawberry.field
-    def changes(self) -> list[FieldChange]:
-        return FieldChange.all_of(self.row.changes)
-
-    @field(description="How many datasets are made of it, directly or not.", cost=2)
-    async def impacted(self, info: Info) -> int:
-        return await info.context.loaders.batch(loaders.impacted, 0).load(self.row.asset_id)
+    impacted: int = related(
+        Shape.VALUE,
+        loaders.impacted,
+        key="asset_id",
+        missing=0,
+        description="How many datasets are made of it, directly or not.",
+        cost=2,
+    )
 
 
 @strawberry.type(
@@ -100,12 +122,9 @@ class SchemaDiff:
         first: int | None = 50,
         after: Cursor | None = strawberry.UNSET,
     ) -> Connection[SchemaChange]:
-        change = rows.SchemaChange
-        query = select(change).where(*self.span.where, visible(change, info.context.viewer))
-        if wanted := given(kinds):
-            query = query.where(change.kind.in_(wanted))
-        asked = Asked(first=first, after=given(after)).checked()
-        page = await page_of(info.context.db, query, [Key(change.at), Key(change.id)], asked)
+        reading, asked = kept(changes_within, of_parents=False), Asked(first=first, after=given(after))
+        wanted = {"span": self.span, "kinds": given(kinds)}
+        page, _ = await reading.page(info.context.db, asked, wanted)
         return connection(page, SchemaChange.of)
 
 
@@ -123,10 +142,9 @@ async def diff_of(info: Info, span: Span) -> SchemaDiff:
 
 async def diff_of_run(info: Info, run: rows.Run) -> SchemaDiff | None:
     """What one reading found to differ; null where nothing does, or the viewer may not see the catalog."""
-    change = rows.SchemaChange
     span = Span(
         source_id=run.source_id,
-        where=(change.run_id == run.id,),
+        run_id=run.id,
         since=run.started_at,
         until=run.finished_at or run.updated_at,
     )
@@ -135,14 +153,6 @@ async def diff_of_run(info: Info, run: rows.Run) -> SchemaDiff | None:
 
 
 async def diff_between(
-    info: Info, source_id: Any, since: datetime, until: datetime | None, now: datetime
+    info: Info, source_id: UUID, since: datetime, until: datetime | None, now: datetime
 ) -> SchemaDiff:
-    change = rows.SchemaChange
-    end = until or now
-    span = Span(
-        source_id=source_id,
-        where=(change.source_id == source_id, change.at > since, change.at <= end),
-        since=since,
-        until=end,
-    )
-    return await diff_of(info, span)
+    return await diff_of(info, Span(source_id=source_id, since=since, until=until or now))

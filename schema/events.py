@@ -13,10 +13,12 @@ from strawberry.scalars import ID
 from datawave.kit import log, tables
 from datawave.kit.access import visible
 from datawave.kit.cursors import log_cursor, log_position
-from datawave.kit.events import Logged, from_row
+from datawave.kit.events import Logged
 from datawave.kit.ids import global_id, taken_apart
 from datawave.kit.pages import Asked, Page
+from models import workspaces as workspace_rows
 from schema.context import Info
+from schema.reads import one, pointed
 from schema.scalars import JSON
 from schema.shapes import Node, TimeRangeInput, connection, given
 from schema.streams import FromLogged, StreamEvent
@@ -38,18 +40,12 @@ class Event(FromLogged, Node, StreamEvent):
     def type(self) -> str:
         return self.logged.type
 
-    @strawberry.field(description="What it is about; null where the viewer may not see that, or it is gone.")
-    async def subject(self, info: Info) -> Node | None:
-        event = self.logged
-        if event.subject_word is None or event.subject_id is None:
-            return None
-        return await info.context.node(event.subject_word, event.subject_id)
-
-    @strawberry.field
-    async def workspace(self, info: Info) -> Workspace | None:
-        from schema.workspaces import Workspace
-
-        return await info.context.node_of(Workspace, self.logged.workspace_id)
+    subject: Node | None = pointed(
+        "subject_word",
+        "subject_id",
+        description="What it is about; null where the viewer may not see that, or it is gone.",
+    )
+    workspace: Workspace | None = one("workspace_id", workspace_rows.Workspace)
 
     @strawberry.field
     def data(self) -> JSON | None:
@@ -59,11 +55,7 @@ class Event(FromLogged, Node, StreamEvent):
     def schema_version(self) -> int:
         return self.logged.schema_version
 
-    @strawberry.field
-    async def command(self, info: Info) -> Command | None:
-        from schema.audit import Command
-
-        return await info.context.node_of(Command, self.logged.command_id)
+    command: Command | None = one("command_id", tables.Command)
 
     @strawberry.field(
         description="The trace of the request that led to it: everything a mutation brings about, in jobs and"
@@ -116,14 +108,14 @@ async def page_of_topic(info: Info, topic: str, first: int | None, after: str | 
     database = info.context.platform.database
     now = await log.standing(database)
     position = log_position(after)[1] if after is not None else 0
-    rows = await log.page(
+    found = await log.page(
         database, topic, after=position, most=asked.most + 1, where=visible(tables.Event, info.context.viewer)
     )
-    logged = [replace(e, cursor=log_cursor(now.epoch, e.position)) for e in map(from_row, rows[: asked.most])]
+    logged = [replace(e, cursor=log_cursor(now.epoch, e.position)) for e in found[: asked.most]]
     page = Page(
         rows=logged,
         cursors=[each.cursor for each in logged],
-        has_next=len(rows) > asked.most,
+        has_next=len(found) > asked.most,
         has_previous=after is not None,
         total=None,
     )

@@ -8,26 +8,29 @@ the checks that walk the schema.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 from strawberry.extensions import FieldExtension
 from strawberry.scalars import ID
 
 from auth.permissions import Permission
+from datawave.kit.access import may_be_told
 from datawave.kit.commands import INSIDE, PUBLIC, SIGNED_IN, Command, check_held
 from datawave.kit.errors import ErrorCode, UserError, forbidden
 from datawave.kit.ids import global_id
-from datawave.kit.pages import Asked, Key
+from datawave.kit.kept import kept
+from datawave.kit.reads import BEGINS, GUARD, NEEDS, READ, Begun, Declared, Rows, Shape
+from datawave.kit.reads import Root as RootRead
+from schema import showing
 from schema.context import Info
 from schema.directives import Cost, Delivery, DeliveryMode, Needs, Public, SignedIn
 from schema.errors import shown as shown_error
-from schema.rows import SHOWN, shown
-from schema.scalars import Cursor
-from schema.shapes import connection, given
+from schema.own import OWN
+from schema.shapes import connection
 from schema.texts import refuse_unfit
 
 Resolver = Callable[..., Any]
@@ -71,19 +74,69 @@ class _Guarded(FieldExtension):
         return await found if inspect.isawaitable(found) else found
 
 
-def query(*, needs: str, description: str, cost: int | Cost | None = None) -> Callable[[Resolver], Any]:
+def query(
+    *, needs: str, description: str, cost: int | Cost | None = None, read: Declared | None = None
+) -> Callable[[Resolver], Any]:
     """A root field of Query. `needs` is a permission, SIGNED_IN or PUBLIC."""
 
     def made(resolver: Resolver) -> Any:
-        ROOTS.append(Root(kind="query", name=resolver.__name__, needs=str(needs)))
-        return strawberry.field(
-            resolver=resolver,
-            description=description,
-            directives=_directives(str(needs), cost),
-            extensions=[_Guarded(str(needs))],
-        )
+        return _query(resolver, resolver.__name__, needs, description, cost, read)
 
     return made
+
+
+def _query(
+    resolver: Resolver,
+    name: str,
+    needs: str,
+    description: str,
+    cost: int | Cost | None,
+    read: Declared | None,
+) -> Any:
+    ROOTS.append(Root(kind="query", name=name, needs=str(needs)))
+    return strawberry.field(
+        resolver=resolver,
+        description=description,
+        directives=_directives(str(needs), cost),
+        extensions=[_Guarded(str(needs))],
+        metadata={GUARD: str(needs), READ: read},
+    )
+
+
+def read(
+    shape: Shape,
+    describe: Callable[..., Rows],
+    *,
+    needs: str,
+    description: str,
+    cost: int | Cost | None = None,
+    from_end: bool = False,
+) -> Any:
+    """A root field of Query that gives rows, which a function describes, given an `Of` and the field's
+    arguments. Its type is its annotation in the class. A page begins `from_end` where that is what one looks
+    at first."""
+    declared = RootRead(describe, shape, from_end)
+
+    async def resolve(self: Any, info: Info, **arguments: Any) -> Any:
+        reading, db = kept(describe, of_parents=False), info.context.db
+        if shape is Shape.PAGE:
+            asked = declared.asked(showing.taken_asked(arguments))
+            page, at = await reading.page(db, asked, arguments)
+            return connection(page, showing.showing(showing.field_of(info), at))
+        answer, at = await reading.listed(db, arguments)
+        if shape is Shape.VALUE:
+            return answer[0]
+        show = showing.showing(showing.field_of(info), at)
+        if shape is Shape.MANY:
+            return [show(row) for row in answer]
+        return show(answer[0]) if answer else None
+
+    own = list(inspect.signature(describe).parameters.values())[1:]
+    more = showing.paging(from_end=from_end) if shape is Shape.PAGE else []
+    resolve.__module__, resolve.__name__ = describe.__module__, describe.__name__
+    resolve.__annotations__.clear()
+    cast("Any", resolve).__signature__ = showing.signature([*own, *more])
+    return _query(resolve, describe.__name__, needs, description, cost, declared)
 
 
 class _Answered(FieldExtension):
@@ -161,9 +214,16 @@ def mutation(
 
 
 def subscription(
-    *, needs: str, delivery: DeliveryMode, description: str, cost: int | Cost | None = None
+    *,
+    needs: str,
+    delivery: DeliveryMode,
+    description: str,
+    cost: int | Cost | None = None,
+    own: bool | Sequence[type[Any]] = False,
 ) -> Callable[[Callable[..., AsyncIterator[Any]]], Any]:
-    """A root field of Subscription."""
+    """A root field of Subscription. `own`: what it gives depends on who asks beyond their rights; or, for
+    those who may not read all of these rows, on which of them are theirs. The resolver keeps nothing in mind
+    from one event to the next: who has caught up is handed over to another run of it."""
 
     def made(resolver: Callable[..., AsyncIterator[Any]]) -> Any:
         ROOTS.append(Root(kind="subscription", name=resolver.__name__, needs=str(needs), delivery=delivery))
@@ -171,6 +231,7 @@ def subscription(
             resolver=_guarded_stream(resolver, str(needs)),
             description=description,
             directives=_directives(str(needs), cost, Delivery(mode=delivery)),
+            metadata={OWN: own or None},
         )
 
     return made
@@ -197,15 +258,13 @@ def _guarded_stream(resolver: Callable[..., AsyncIterator[Any]], needs: str) -> 
 
 class _NeedsOnRow(FieldExtension):
     """A field that tells more than its row: null, and one FORBIDDEN per response path, without the permission
-    on it."""
+    on it. One's own row keeps nothing back."""
 
     def __init__(self, needs: str) -> None:
         self.needs = needs
 
     async def resolve_async(self, next_: Any, source: Any, info: Any, **kwargs: Any) -> Any:
-        viewer, row = info.context.viewer, getattr(source, "row", None)
-        workspace, source_id = scope_of(row)
-        if not viewer.rights.on(self.needs, workspace_id=workspace, source_id=source_id):
+        if not may_be_told(self.needs, getattr(source, "row", None), info.context.viewer):
             path = tuple(str(step) for step in info.path.as_list() if not isinstance(step, int))
             if path in info.context.told:
                 return None
@@ -215,85 +274,26 @@ class _NeedsOnRow(FieldExtension):
         return await found if inspect.isawaitable(found) else found
 
 
-def scope_of(row: Any) -> tuple[Any, Any]:
-    """The workspace and source a row stands in, as far as it carries them."""
-    if row is None:
-        return None, None
-    word = row.__word__
-    workspace = row.id if word == "workspace" else getattr(row, "workspace_id", None)
-    source = row.id if word == "source" else getattr(row, "source_id", None)
-    return workspace, source
-
-
 def field(
     resolver: Resolver | None = None,
     *,
     description: str | None = None,
     needs: Permission | None = None,
     cost: int | Cost | None = None,
+    read: Declared | None = None,
+    begins: Callable[[Any, dict[str, Any]], Begun] | None = None,
+    own: bool = False,
 ) -> Any:
-    """A field with a resolver, where it costs more or needs a permission of its own (then its type is
-    nullable)."""
+    """A field with a resolver, where it costs more, needs a permission of its own (then its type is
+    nullable), or answers by who asks beyond their rights (`own`); `read` says where plans find it, `begins`
+    how the executor does without the resolver."""
     costs = [] if cost is None else [cost if isinstance(cost, Cost) else Cost(weight=cost)]
     directives = [*([Needs(permission=str(needs))] if needs else []), *costs]
     extensions: list[FieldExtension] = [_NeedsOnRow(str(needs))] if needs else []
-    made = strawberry.field(description=description, directives=directives, extensions=extensions)
+    made = strawberry.field(
+        description=description,
+        directives=directives,
+        extensions=extensions,
+        metadata={READ: read, NEEDS: str(needs) if needs else None, BEGINS: begins, OWN: own or None},
+    )
     return made(resolver) if resolver else made
-
-
-def one(column: str, row: type[Any], *, description: str | None = None) -> Any:
-    """The row that a column of this one refers to; null where there is none or the viewer may not see it."""
-
-    async def resolve(self: Any, info: Info) -> Any:
-        key = getattr(self.row, column)
-        found = await info.context.loaders.row(row).load(key) if key else None
-        return SHOWN[row].of(found) if found is not None else None
-
-    return strawberry.field(resolver=_untyped(resolve), description=description)
-
-
-def actor(prefix: str, *, description: str | None = None) -> Any:
-    """Who acted, from the columns `<prefix>_id`/`<prefix>_word` or `<prefix>`/`<prefix>_word`."""
-
-    async def resolve(self: Any, info: Info) -> Any:
-        row = self.row
-        key = getattr(row, f"{prefix}_id", None) or getattr(row, prefix, None)
-        word = getattr(row, f"{prefix}_word", None)
-        return await info.context.node(word, key) if key and word else None
-
-    return strawberry.field(resolver=_untyped(resolve), description=description)
-
-
-def many(column: Any, *, order_by: Sequence[Any] = (), description: str | None = None) -> Any:
-    """The few rows that refer to this one."""
-
-    async def resolve(self: Any, info: Info) -> Any:
-        return [shown(row) for row in await info.context.loaders.rows_of(column, order_by).load(self.row.id)]
-
-    return strawberry.field(resolver=_untyped(resolve), description=description)
-
-
-def page(
-    column: Any,
-    *,
-    order_by: Sequence[Key],
-    description: str | None = None,
-    cost: int | Cost | None = None,
-) -> Any:
-    """A page of the rows that refer to this one, in this order."""
-
-    async def resolve(
-        self: Any, info: Info, first: int | None = 50, after: Cursor | None = strawberry.UNSET
-    ) -> Any:
-        asked = Asked(first=first, after=given(after)).checked()
-        found = await info.context.loaders.page_of(column, order_by, asked).load(self.row.id)
-        return connection(found, shown)
-
-    costs = [] if cost is None else [cost if isinstance(cost, Cost) else Cost(weight=cost)]
-    return strawberry.field(resolver=_untyped(resolve), description=description, directives=costs)
-
-
-def _untyped(resolve: Callable[..., Awaitable[Any]]) -> Any:
-    """The type of a declared field is its annotation in the class, so the resolver must not have one."""
-    resolve.__annotations__.pop("return", None)
-    return resolve

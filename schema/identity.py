@@ -7,26 +7,27 @@ from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 import strawberry
-from sqlalchemy import select
+from sqlalchemy import Uuid, literal, select
 from strawberry.scalars import ID
 
 from auth import permissions as known
 from auth.gate import Gate
+from datawave.kit.access import Viewer as Asking
 from datawave.kit.access import visible
-from datawave.kit.errors import forbidden, invalid
-from datawave.kit.pages import Asked, Key, page_of
+from datawave.kit.errors import invalid
+from datawave.kit.pages import Key
+from datawave.kit.reads import Of, Rows, Shape
 from datawave.kit.secrets import Secret
 from domain import identity
 from models import identity as rows
 from models import workspaces as workspace_rows
 from resolvers.loaders import identity as loaders
 from schema.context import Info
-from schema.directives import Cost, Needs
-from schema.fields import actor as acting
-from schema.fields import one
+from schema.directives import Cost
+from schema.reads import actor as acting
+from schema.reads import computed, one, pointed, related
 from schema.rows import FromRow
-from schema.scalars import Cursor
-from schema.shapes import Actor, Connection, Node, Payload, Timestamped, Versioned, connection, given
+from schema.shapes import Actor, Connection, Node, Payload, Timestamped, Versioned, given
 
 if TYPE_CHECKING:
     from schema.workspaces import Workspace
@@ -59,10 +60,11 @@ class Role(FromRow, Node, Timestamped, Versioned, shows=rows.Role):
     description: str | None
     built_in: bool
 
-    @strawberry.field
-    def permissions(self) -> list[Permission]:
+    @computed
+    @staticmethod
+    def permissions(permission_names: list[str]) -> list[Permission]:
         """A permission that this release no longer knows is left out."""
-        return [Permission.named(name) for name in self.row.permission_names if name in set(known.Permission)]
+        return [Permission.named(name) for name in permission_names if name in set(known.Permission)]
 
 
 @strawberry.type(description="A role given to an actor, everywhere, on one workspace, or on one source.")
@@ -73,10 +75,7 @@ class Grant(FromRow, Node, shows=rows.Grant):
     role: Role = one("role_id", rows.Role)
     granted_by: Actor | None = acting("granted_by")
 
-    @strawberry.field(description="Null: everywhere.")
-    async def scope(self, info: Info) -> Node | None:
-        word, key = self.row.scope_word, self.row.scope_id
-        return await info.context.node(word, key) if word and key else None
+    scope: Node | None = pointed("scope_word", "scope_id", description="Null: everywhere.")
 
 
 @strawberry.type(description="A signed-in client; ends everywhere at once when revoked.")
@@ -88,9 +87,10 @@ class AuthSession(FromRow, Node, shows=rows.AuthSession):
     client: str | None
     method: rows.AuthMethod
 
-    @strawberry.field(description="Whether this very request came with it.")
-    def current(self, info: Info) -> bool:
-        return self.row.id == info.context.viewer.session_id
+    @computed(description="Whether this very request came with it.", own=True)
+    @staticmethod
+    def current(viewer: Asking, id: UUID) -> bool:
+        return id == viewer.session_id
 
 
 @strawberry.type(description="A person.")
@@ -102,32 +102,13 @@ class User(FromRow, Node, Actor, Timestamped, Versioned, shows=rows.User):
     time_zone: str | None
     last_seen_at: datetime | None
 
-    @strawberry.field(
+    sessions: list[AuthSession] | None = related(
+        Shape.MANY,
+        loaders.living_sessions,
         description="One's own, or anybody's with the permission; those that have not ended.",
-        directives=[Needs(permission=known.Permission.USER_UPDATE.value)],
+        needs=known.Permission.USER_UPDATE,
     )
-    async def sessions(self, info: Info) -> list[AuthSession] | None:
-        if not _own_or(info, self.row.id, known.Permission.USER_UPDATE):
-            return None
-        found = await info.context.loaders.batch(loaders.living_sessions, []).load(self.row.id)
-        return [AuthSession.of(each) for each in found]
-
-    @strawberry.field
-    async def grants(self, info: Info) -> list[Grant]:
-        found = await info.context.loaders.batch(loaders.grants, []).load(self.row.id)
-        return [Grant.of(each) for each in found]
-
-
-def _own_or(info: Info, owner: UUID, permission: known.Permission) -> bool:
-    """One's own always; else the permission, and one FORBIDDEN for each response path without it."""
-    viewer = info.context.viewer
-    if viewer.actor_id == owner or viewer.rights.scope(permission).everywhere:
-        return True
-    path = tuple(str(step) for step in info.path.as_list() if not isinstance(step, int))
-    if path not in info.context.told:
-        info.context.told.add(path)
-        raise forbidden(permission)
-    return False
+    grants: list[Grant] = related(Shape.MANY, loaders.grants)
 
 
 @strawberry.type(description="A partner's program: OAuth 2 client credentials.")
@@ -136,10 +117,7 @@ class ServiceAccount(FromRow, Node, Actor, Timestamped, shows=rows.ServiceAccoun
     client_id: str
     enabled: bool
 
-    @strawberry.field
-    async def grants(self, info: Info) -> list[Grant]:
-        found = await info.context.loaders.batch(loaders.grants, []).load(self.row.id)
-        return [Grant.of(each) for each in found]
+    grants: list[Grant] = related(Shape.MANY, loaders.grants)
 
 
 @strawberry.type(description="What the viewer may do with one thing.")
@@ -151,25 +129,23 @@ class ResourcePermissions:
 BY_NAME = [Key(workspace_rows.Workspace.name), Key(workspace_rows.Workspace.id)]
 
 
+def workspaces(of: Of) -> Rows:
+    """All that there are for whoever asks: nobody else has a `Viewer`."""
+    row = workspace_rows.Workspace
+    query = select(row).where(visible(row, of.viewer), row.archived_at.is_(None))
+    return Rows(query=query, row=row, by=literal(of.viewer.actor_id, Uuid()), order=BY_NAME)
+
+
 @strawberry.type(description="Who is asking, and with what rights.")
 class Viewer:
-    @strawberry.field
-    async def actor(self, info: Info) -> Actor:
-        viewer = info.context.viewer
-        assert viewer.actor_word is not None, "only somebody has a viewer"
-        assert viewer.actor_id is not None, "the platform itself asks nothing"
-        return await info.context.node(viewer.actor_word, viewer.actor_id)
-
-    @strawberry.field(description="Null for programs and agents.")
-    async def user(self, info: Info) -> User | None:
-        viewer = info.context.viewer
-        if viewer.actor_word != "user" or viewer.actor_id is None:
-            return None
-        return await info.context.node_of(User, viewer.actor_id)
-
-    @strawberry.field(description="Null for agents, which prove themselves with each request.")
-    async def session(self, info: Info) -> AuthSession | None:
-        return await info.context.node_of(AuthSession, info.context.viewer.session_id)
+    row: strawberry.Private[Asking]
+    actor: Actor = pointed("actor_word", "actor_id")
+    user: User | None = one("actor_id", rows.User, description="Null for programs and agents.")
+    session: AuthSession | None = one(
+        "session_id",
+        rows.AuthSession,
+        description="Null for agents, which prove themselves with each request.",
+    )
 
     @strawberry.field(description="All permissions held on a thing, or globally.")
     async def permissions(self, info: Info, on_id: ID | None = strawberry.UNSET) -> list[str]:
@@ -188,16 +164,9 @@ class Viewer:
         found = await identity.permissions_on(info.context.db, ids)
         return [ResourcePermissions(resource_id=each, permissions=found.get(each, [])) for each in ids]
 
-    @strawberry.field(description="Workspaces the viewer is in, by name.")
-    async def workspaces(
-        self, info: Info, first: int | None = 50, after: Cursor | None = strawberry.UNSET
-    ) -> Connection[Workspace]:
-        from schema.workspaces import Workspace
-
-        row = workspace_rows.Workspace
-        query = select(row).where(visible(row, info.context.viewer), row.archived_at.is_(None))
-        page = await page_of(info.context.db, query, BY_NAME, Asked(first=first, after=given(after)))
-        return connection(page, Workspace.of)
+    workspaces: Connection[Workspace] = related(
+        Shape.PAGE, workspaces, key="actor_id", description="Workspaces the viewer is in, by name."
+    )
 
 
 @strawberry.type(
@@ -209,11 +178,8 @@ class AccessDecision:
     missing: str | None
     because: list[Grant]
     held_by: list[Role] = strawberry.field(description="Roles that hold the permission.")
-    place: strawberry.Private[tuple[str, UUID] | None]
-
-    @strawberry.field
-    async def resource(self, info: Info) -> Node | None:
-        return await info.context.node(*self.place) if self.place else None
+    row: strawberry.Private[identity.Decision]
+    resource: Node | None = pointed("resource_word", "resource_id")
 
     @classmethod
     def of(cls, decision: identity.Decision) -> AccessDecision:
@@ -223,7 +189,7 @@ class AccessDecision:
             missing=decision.missing,
             because=[Grant.of(each) for each in decision.because],
             held_by=[Role.of(each) for each in decision.held_by],
-            place=decision.resource,
+            row=decision,
         )
 
 

@@ -9,12 +9,16 @@ from uuid import UUID
 
 import strawberry
 
+from datawave.kit.reads import Shape
 from domain.lineage import graph
 from models import lineage as rows
 from models.catalog import Asset as AssetRow
 from models.catalog import StrEnum
 from models.lineage import ReviewState
+from resolvers.loaders import catalog as loaders
 from schema.context import Info
+from schema.directives import ListSize
+from schema.reads import computed, each, related
 from schema.shapes import Node
 from schema.times import AsOf
 
@@ -48,27 +52,19 @@ class LineageEdge(AsOf, Node, shows=rows.LineageEdge):
         description="When it was last found other than before; one that is found unchanged is not written."
     )
 
-    @strawberry.field
-    async def source(self, info: Info) -> Asset:
-        from schema.catalog import asset_by_id
-
-        return await asset_by_id(info, self.row.from_id, self.at)
-
-    @strawberry.field
-    async def target(self, info: Info) -> Asset:
-        from schema.catalog import asset_by_id
-
-        return await asset_by_id(info, self.row.to_id, self.at)
+    source: Asset = related(Shape.ONE, loaders.assets, key="from_id")
+    target: Asset = related(Shape.ONE, loaders.assets, key="to_id")
 
     @strawberry.field(description="Which columns flow into which.")
     def columns(self) -> list[ColumnLineage]:
         return [ColumnLineage.of(kept, self.at) for kept in self.row.columns]
 
-    @strawberry.field
-    def evidence(self) -> list[Evidence]:
+    @computed
+    @staticmethod
+    def evidence(evidence: list[Any]) -> list[Evidence]:
         from schema.classification import Evidence
 
-        return [Evidence.of(kept) for kept in self.row.evidence]
+        return [Evidence.of(kept) for kept in evidence]
 
 
 @strawberry.type(description="Columns that make a column.")
@@ -89,17 +85,12 @@ class ColumnLineage:
             confidence=kept.get("confidence", 1.0),
         )
 
-    @strawberry.field
-    async def sources(self, info: Info) -> list[Column]:
-        from schema.catalog import columns_by_id
+    sources: list[Column] = each("source_ids", loaders.assets)
+    target: Column = related(Shape.ONE, loaders.assets, key="target_id")
 
-        return await columns_by_id(info, self.source_ids, self.at)
-
-    @strawberry.field
-    async def target(self, info: Info) -> Column:
-        from schema.catalog import asset_by_id
-
-        return await asset_by_id(info, self.target_id, self.at)
+    @property
+    def row(self) -> ColumnLineage:
+        return self
 
 
 @strawberry.type(
@@ -107,17 +98,12 @@ class ColumnLineage:
     " lies beyond it."
 )
 class LineageNode:
-    node: strawberry.Private[graph.Node]
+    row: strawberry.Private[graph.Node]
     at: strawberry.Private[datetime | None]
     distance: int
     hidden_upstream: int
     hidden_downstream: int
-
-    @strawberry.field
-    async def asset(self, info: Info) -> Asset:
-        from schema.catalog import asset_by_id
-
-        return await asset_by_id(info, self.node.asset_id, self.at)
+    asset: Asset = related(Shape.ONE, loaders.assets, key="asset_id")
 
 
 @strawberry.type(
@@ -131,17 +117,17 @@ class LineageGraph:
     truncated: bool
     depth: int
 
-    @strawberry.field
-    async def root(self, info: Info) -> Asset:
-        from schema.catalog import asset_by_id
+    root: Asset = related(Shape.ONE, loaders.assets, key="root_id")
 
-        return await asset_by_id(info, self.found.root_id, self.at)
+    @property
+    def row(self) -> graph.Graph:
+        return self.found
 
-    @strawberry.field(description="Nearest first.")
+    @strawberry.field(description="Nearest first.", directives=[ListSize(assumed_size=100)])
     def nodes(self) -> list[LineageNode]:
         return [
             LineageNode(
-                node=node,
+                row=node,
                 at=self.at,
                 distance=node.distance,
                 hidden_upstream=node.hidden_upstream,
@@ -150,7 +136,7 @@ class LineageGraph:
             for node in self.found.nodes
         ]
 
-    @strawberry.field
+    @strawberry.field(directives=[ListSize(assumed_size=100)])
     def edges(self) -> list[LineageEdge]:
         return [LineageEdge.of(row, self.at) for row in self.found.edges]
 

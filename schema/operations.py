@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 import strawberry
 from strawberry.scalars import ID
@@ -16,8 +17,8 @@ from domain import operations
 from models.sources import HealthState
 from schema.context import Info
 from schema.directives import SignedIn
-from schema.fields import actor as acting
-from schema.fields import one
+from schema.reads import actor as acting
+from schema.reads import column, computed, one, pointed
 from schema.rows import FromRow
 from schema.scalars import JSON
 from schema.shapes import (
@@ -30,6 +31,9 @@ from schema.shapes import (
     Timestamped,
 )
 from schema.streams import FromLogged, StreamEvent
+
+Kept = dict[str, Any] | None
+"""What a row keeps as JSON."""
 
 strawberry.enum(tables.JobState, name="JobState", description="The life of a job.")
 strawberry.enum(
@@ -54,30 +58,29 @@ class Job(FromRow, Node, Timestamped, shows=tables.Job):
     finished_at: datetime | None
     actor: Actor | None = acting("actor")
 
-    @strawberry.field(description="The mutation that asked for it.")
-    def tracking_id(self) -> ID:
-        return ID(global_id("command", self.row.command_id))
+    @computed(description="The mutation that asked for it.")
+    @staticmethod
+    def tracking_id(command_id: UUID) -> ID:
+        return ID(global_id("command", command_id))
 
-    @strawberry.field
-    async def subject(self, info: Info) -> Node | None:
-        word, key = self.row.subject_word, self.row.subject_id
-        return await info.context.node(word, key) if word and key else None
+    subject: Node | None = pointed("subject_word", "subject_id")
 
-    @strawberry.field
-    def progress(self) -> Progress | None:
-        return Progress.of(self.row.progress)
+    @computed
+    @staticmethod
+    def progress(progress: Kept) -> Progress | None:
+        return Progress.of(progress)
 
-    @strawberry.field
-    def attempts(self) -> list[Attempt]:
-        return [Attempt.of(each) for each in self.row.attempts]
+    @computed
+    @staticmethod
+    def attempts(attempts: list[Any]) -> list[Attempt]:
+        return [Attempt.of(each) for each in attempts]
 
-    @strawberry.field
-    def failure(self) -> Failure | None:
-        return Failure.of(self.row.failure)
+    @computed
+    @staticmethod
+    def failure(failure: Kept) -> Failure | None:
+        return Failure.of(failure)
 
-    @strawberry.field
-    def result(self) -> JSON | None:
-        return JSON(self.row.result) if self.row.result is not None else None
+    result: JSON | None = column("result")
 
 
 @strawberry.type(description="A job that has used its tries, kept for a person to look at.")
@@ -89,15 +92,14 @@ class DeadLetter(FromRow, Node, shows=tables.DeadLetter):
     job: Job = one("job_id", tables.Job)
     resolved_by: Actor | None = acting("resolved_by")
 
-    @strawberry.field
-    def arguments(self) -> JSON:
-        return JSON(self.row.arguments)
+    arguments: JSON = column("arguments")
 
-    @strawberry.field
-    def failure(self) -> Failure:
-        failure = Failure.of(self.row.failure)
-        assert failure is not None, "a letter says why"
-        return failure
+    @computed
+    @staticmethod
+    def failure(failure: Kept) -> Failure:
+        said = Failure.of(failure)
+        assert said is not None, "a letter says why"
+        return said
 
 
 @strawberry.type(
@@ -112,14 +114,12 @@ class CircuitBreaker(FromRow, Node, shows=tables.CircuitBreaker):
     next_try_at: datetime | None
     degraded: str | None = strawberry.field(description="What does not work while it is open.")
 
-    @strawberry.field
-    async def subject(self, info: Info) -> Node | None:
-        word, key = self.row.subject_word, self.row.subject_id
-        return await info.context.node(word, key) if word and key else None
+    subject: Node | None = pointed("subject_word", "subject_id")
 
-    @strawberry.field
-    def last_failure(self) -> Failure | None:
-        return Failure.of(self.row.last_failure)
+    @computed
+    @staticmethod
+    def last_failure(last_failure: Kept) -> Failure | None:
+        return Failure.of(last_failure)
 
 
 @strawberry.input(description="Dead letters to put back or throw away.")
@@ -157,11 +157,10 @@ class ComponentHealth:
     latency_ms: float | None
     message: str | None
     checked_at: datetime
-    breaker: strawberry.Private[Any]
-
-    @strawberry.field(description="Null for who may not read the monitoring.")
-    async def circuit_breaker(self, info: Info) -> CircuitBreaker | None:
-        return await info.context.node_of(CircuitBreaker, self.breaker)
+    row: strawberry.Private[operations.Component]
+    circuit_breaker: CircuitBreaker | None = one(
+        "breaker_id", tables.CircuitBreaker, description="Null for who may not read the monitoring."
+    )
 
     @classmethod
     def of(cls, part: operations.Component) -> ComponentHealth:
@@ -172,7 +171,7 @@ class ComponentHealth:
             latency_ms=part.latency_ms,
             message=part.message,
             checked_at=part.checked_at,
-            breaker=part.breaker_id,
+            row=part,
         )
 
 

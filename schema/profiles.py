@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import strawberry
 
 from domain.catalog import versions as history
-from models import catalog as rows
-from schema.context import Info
+from models import agents as agent_rows
+from schema.reads import computed, one, pointed
 from schema.rows import FromRow
 from schema.scalars import JSON, BigInt
 from schema.shapes import Actor, Count, FieldChange
@@ -25,38 +25,40 @@ class DatasetProfile(FromRow):
     sampled_rows: BigInt | None
     profiled_at: datetime
 
-    @strawberry.field(description="The agent that read it.")
-    async def agent(self, info: Info) -> EdgeAgent | None:
-        from schema.agents import EdgeAgent
+    agent: EdgeAgent | None = one("agent_id", agent_rows.EdgeAgent, description="The agent that read it.")
 
-        return await info.context.node_of(EdgeAgent, self.row.agent_id)
+
+def _of_profile(name: str) -> Any:
+    def found(profile: dict[str, Any]) -> Any:
+        return profile.get(name)
+
+    return computed(found)
 
 
 @strawberry.type(
     description="What a column's values look like, without the values; `histogram` is 18 relative bins."
 )
-class ColumnProfile:
-    count: BigInt
-    null_ratio: float
-    distinct: BigInt | None
-    unique_ratio: float | None
-    min_length: int | None
-    max_length: int | None
-    mean: float | None
-    standard_deviation: float | None
-    quantiles: list[float] | None
-    histogram: list[float] | None
-    patterns: list[Count]
-    profiled_at: datetime
+class ColumnProfile(FromRow):
+    count: BigInt = _of_profile("count")
+    null_ratio: float = _of_profile("null_ratio")
+    distinct: BigInt | None = _of_profile("distinct")
+    unique_ratio: float | None = _of_profile("unique_ratio")
+    min_length: int | None = _of_profile("min_length")
+    max_length: int | None = _of_profile("max_length")
+    mean: float | None = _of_profile("mean")
+    standard_deviation: float | None = _of_profile("standard_deviation")
+    quantiles: list[float] | None = _of_profile("quantiles")
+    histogram: list[float] | None = _of_profile("histogram")
 
-    @classmethod
-    def of_row(cls, row: rows.ColumnProfile) -> Self:
-        kept = dict(row.profile)
-        patterns = [
+    @computed
+    @staticmethod
+    def patterns(profile: dict[str, Any]) -> list[Count]:
+        return [
             Count(key=each["pattern"], label=each["pattern"], count=BigInt(each["count"]))
-            for each in kept.pop("patterns", None) or ()
+            for each in profile.get("patterns") or ()
         ]
-        return cls(**kept, patterns=patterns, profiled_at=row.profiled_at)
+
+    profiled_at: datetime
 
 
 @strawberry.type(description="An asset as it was.")
@@ -65,7 +67,7 @@ class AssetVersion:
     at: datetime
     changes: list[FieldChange]
     snapshot: JSON
-    made: strawberry.Private[history.Version]
+    row: strawberry.Private[history.Version]
 
     @classmethod
     def of(cls, made: history.Version) -> Self:
@@ -74,10 +76,9 @@ class AssetVersion:
             at=made.at,
             changes=FieldChange.all_of(made.changes),
             snapshot=JSON(made.snapshot),
-            made=made,
+            row=made,
         )
 
-    @strawberry.field(description="Who made it so; null where a discovery did.")
-    async def actor(self, info: Info) -> Actor | None:
-        key, word = self.made.actor_id, self.made.actor_word
-        return await info.context.node(word, key) if key and word else None
+    actor: Actor | None = pointed(
+        "actor_word", "actor_id", description="Who made it so; null where a discovery did."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, ClassVar, Self
 
@@ -22,9 +23,9 @@ class FromRow:
     @classmethod
     def of(cls, row: Any) -> Self:
         made = cls.__new__(cls)
-        made.row = row
-        for name in plain_fields(cls):
-            setattr(made, name, getattr(row, name))
+        own, names = made.__dict__, plain_fields(cls)
+        own["row"] = row
+        own.update(zip(names, _values(row, names), strict=True))
         return made
 
     @classmethod
@@ -34,6 +35,15 @@ class FromRow:
 
 SHOWN: dict[type[Any], type[FromRow]] = {}
 """Row class → the type that shows it: how `node(id:)` and relations find it."""
+
+
+def _values(row: Any, names: Sequence[str]) -> Sequence[Any]:
+    """Most rows hold their columns themselves: the mapper's descriptors would be asked for each."""
+    try:
+        held = row.__dict__
+        return [held[name] for name in names]
+    except (AttributeError, KeyError):
+        return [getattr(row, name) for name in names]
 
 
 @cache

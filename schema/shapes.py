@@ -8,14 +8,17 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import strawberry
+from sqlalchemy import ColumnElement
 from strawberry.scalars import ID
 
 from datawave.kit.ids import global_id
 from datawave.kit.pages import Page
+from datawave.kit.reads import READ, Global
 from models.classification import Severity
 from models.sources import HealthState
 from schema.directives import Cost
 from schema.errors import UserError
+from schema.rows import FromRow
 from schema.scalars import JSON, BigInt, Cursor
 
 T = TypeVar("T")
@@ -35,7 +38,7 @@ def _global_id(self: Any) -> ID:
     " made up by clients."
 )
 class Node:
-    id: ID = strawberry.field(resolver=_global_id)
+    id: ID = strawberry.field(resolver=_global_id, metadata={READ: Global()})
 
 
 @strawberry.interface(description="Anything that knows when it was made and last changed.")
@@ -54,7 +57,7 @@ class Versioned:
 
 @strawberry.interface(description="Who acted: a person, a partner's program, an agent.")
 class Actor:
-    id: ID = strawberry.field(resolver=_global_id)
+    id: ID = strawberry.field(resolver=_global_id, metadata={READ: Global()})
     display_name: str
 
 
@@ -210,7 +213,7 @@ class Attempt:
 
 
 @strawberry.type(description="How a count is split.")
-class Count:
+class Count(FromRow):
     key: str
     label: str
     count: BigInt
@@ -259,6 +262,15 @@ class NodeInput:
 class ReasonInput:
     reason: str | None = strawberry.UNSET
     idempotency_key: str | None = strawberry.UNSET
+
+
+def within(column: Any, range: TimeRangeInput | None) -> list[ColumnElement[bool]]:
+    """What a span of time asks of a column."""
+    span = given(range)
+    if span is None:
+        return []
+    since, until = given(span.from_), given(span.to)
+    return [*([column >= since] if since else []), *([column < until] if until else [])]
 
 
 def given(value: Any) -> Any:

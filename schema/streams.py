@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import strawberry
 
 from datawave.kit.events import Logged
-from schema.context import Info
+from schema.reads import actor as acting
 from schema.scalars import Cursor
 
 if TYPE_CHECKING:
@@ -20,11 +20,13 @@ class FromLogged:
     resolvers."""
 
     logged: Logged
+    row: Logged
+    """The same: what is declared of events reads their columns."""
 
     @classmethod
     def of(cls, logged: Logged, **more: Any) -> Self:
         made = cls.__new__(cls)
-        made.logged = logged
+        made.logged = made.row = logged
         for name, value in more.items():
             setattr(made, name, value)
         return made
@@ -42,12 +44,7 @@ class StreamEvent:
     def at(self) -> datetime:
         return _logged(self).at
 
-    @strawberry.field
-    async def actor(self, info: Info) -> Actor | None:
-        event = _logged(self)
-        if event.actor_id is None or event.actor_word is None:
-            return None
-        return await info.context.node(event.actor_word, event.actor_id)
+    actor: Actor | None = acting("actor")
 
     @strawberry.field
     def replayed(self) -> bool:

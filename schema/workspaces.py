@@ -11,7 +11,7 @@ from strawberry.scalars import ID
 from datawave.kit.pages import Key
 from models import sources as source_rows
 from models import workspaces as rows
-from schema.fields import page
+from schema.reads import page
 from schema.rows import FromRow
 from schema.shapes import Connection, Node, Payload, Timestamped, Versioned
 

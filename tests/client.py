@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx2
@@ -128,15 +128,13 @@ class Socket:
         await self.raw.send(json.dumps(message))
 
     async def _read(self) -> None:
-        try:
-            async for frame in self.raw:
+        with suppress(websockets.ConnectionClosed):
+            async for frame in self.raw:  # which just ends after 1000 and 1001
                 message = orjson.loads(frame)
                 if message["type"] == "ping":
                     self.cursors.update((message.get("payload") or {}).get("upTo") or {})
                     await self._send({"type": "pong"})
                 elif "id" in message:
                     self._waiting[message["id"]].put_nowait(message)
-        except websockets.ConnectionClosed as closed:
-            code = closed.rcvd.code if closed.rcvd else 1006
-            for queue in self._waiting.values():
-                queue.put_nowait({"type": "error", "payload": [{"message": f"closed {code}"}]})
+        for queue in self._waiting.values():
+            queue.put_nowait({"type": "error", "payload": [{"message": f"closed {self.raw.close_code}"}]})

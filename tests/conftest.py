@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import servers
 
@@ -22,6 +23,10 @@ pytest_plugins = [
     for module in sorted((Path(__file__).parent / "fixtures").glob("*.py"))
     if module.stem != "__init__"
 ]
+
+# How fast a machine is says nothing about what it computes.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 _servers = pytest.StashKey[servers.Servers]()
 

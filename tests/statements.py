@@ -3,7 +3,7 @@ meanwhile."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -12,6 +12,8 @@ from asyncpg import Connection
 from pytest import MonkeyPatch
 from sqlalchemy import Engine, event
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from datawave.kit.readers import Readers
 
 HEADER = "x-statements"
 
@@ -24,6 +26,19 @@ def _note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
     sent = _counting.get()
     if sent is not None:
         sent.append(statement)
+
+
+_fetch = Readers._fetch  # pyright: ignore[reportPrivateUsage]
+
+
+async def _planned(self: Readers, text: str, values: Sequence[Any]) -> list[Any]:
+    """What plans send goes past SQLAlchemy."""
+    if (sent := _counting.get()) is not None:
+        sent.append(text)
+    return await _fetch(self, text, values)
+
+
+Readers._fetch = _planned  # pyright: ignore[reportPrivateUsage]
 
 
 @contextmanager

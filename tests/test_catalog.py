@@ -129,6 +129,19 @@ async def test_a_page_of_assets_takes_the_same_statements_however_long(shop: Sho
     assert 0 < few == many <= 20
 
 
+async def test_what_a_row_names_comes_with_it(shop: Shop) -> None:
+    viewer = (await shop.api.data("{ viewer { actor { id } } }"))["viewer"]["actor"]["id"]
+    await shop.update("orders", addOwners=[{"actorId": viewer}])
+
+    async def statements(fields: str) -> int:
+        await shop.api.data(f"{{ assets {{ nodes {{ {fields} }} }} }}")
+        return shop.api.statements
+
+    assert await statements("name") == await statements("name dataSource { id key state }") == 1
+    assert await statements("owners { kind }") == await statements("owners { actor { id displayName } }") == 1
+    assert await statements("dataSource { key workspace { name } }") == 1
+
+
 async def test_pages_follow_their_cursors(shop: Shop) -> None:
     names: list[str] = []
     after = None
@@ -196,6 +209,24 @@ async def test_versions_tell_what_changed_and_who_did_it(shop: Shop) -> None:
     assert old["snapshot"]["comment"] == "Who buys"
 
 
+async def test_versions_tell_the_same_page_by_page(shop: Shop) -> None:
+    for text in ("One", "Two", "Three"):
+        await shop.update("customer", description=text)
+    fields = "nodes { version changes { field before after } } pageInfo { hasNextPage endCursor }"
+    whole = (await shop.asset("customer", f"versions {{ {fields} }}"))["versions"]
+    assert [each["version"] for each in whole["nodes"]] == [4, 3, 2, 1]
+    paged: list[Any] = []
+    after = "null"
+    for last in (False, False, False, True):
+        page = (await shop.asset("customer", f"versions(first: 1, after: {after}) {{ {fields} }}"))[
+            "versions"
+        ]
+        assert page["pageInfo"]["hasNextPage"] is not last
+        paged += page["nodes"]
+        after = f'"{page["pageInfo"]["endCursor"]}"'
+    assert paged == whole["nodes"]
+
+
 async def test_the_catalog_is_read_as_of_a_time(shop: Shop) -> None:
     await shop.update("customer", addTags=["old"])
     then = (await shop.ground.value("SELECT datawave_now()")).isoformat()
@@ -236,6 +267,29 @@ async def test_a_schema_diff_tells_what_changed_and_whom_it_touches(shop: Shop) 
         1,
         "shop.db.s.customer.mail",
     )
+
+
+KINDS = """query($s: ID!, $from: DateTime!, $kinds: [SchemaChangeKind!], $after: Cursor) {
+  schemaDiff(dataSourceId: $s, from: $from) { changes(first: 1, kinds: $kinds, after: $after) {
+    nodes { kind asset { name } } totalCount pageInfo { hasNextPage endCursor } } } }"""
+
+
+async def test_a_schema_diff_is_paged_and_told_by_kind(shop: Shop) -> None:
+    then = (await shop.ground.value("SELECT datawave_now()")).isoformat()
+    changed = table("db", "s", "customer", columns=["id", "phone", "fax"], primary_key=("id",))
+    await shop.ground.read([*ROOT, changed, ORDERS, MAILS])
+    source = global_id("source", shop.ground.source_id)
+
+    async def page(**more: Any) -> Any:
+        answer = await shop.api.data(KINDS, s=source, **{"from": then}, **more)
+        return answer["schemaDiff"]["changes"]
+
+    first = await page(kinds=["ASSET_ADDED"])
+    second = await page(kinds=["ASSET_ADDED"], after=first["pageInfo"]["endCursor"])
+    names = {each["asset"]["name"] for each in [*first["nodes"], *second["nodes"]]}
+    assert (names, first["totalCount"], second["pageInfo"]["hasNextPage"]) == ({"phone", "fax"}, 2, False)
+    assert (await page())["totalCount"] == (await page(kinds=[]))["totalCount"] == 3
+    assert (await page(kinds=["ASSET_REMOVED"]))["nodes"][0]["asset"]["name"] == "mail"
 
 
 CHANGES = """subscription($f: AssetFilter, $after: Cursor) { catalogChanged(filter: $f, after: $after) {

@@ -60,6 +60,16 @@ def test_servers_of_ones_own_are_asked(home: Home, database: str, valkey: Valkey
     assert any("--new-epoch" in what for what in found)
 
 
+def test_a_database_that_takes_too_few_connections_is_told(home: Home, database: str) -> None:
+    def advice(**given: int) -> list[str]:
+        found = examine(settings(home, database_url=database, **given))
+        return [each.what for each in found if each.is_advice and "max_connections" in each.what]
+
+    assert advice() == []
+    [told] = advice(api_processes=40)
+    assert "DATAWAVE_DATABASE_POOL" in told
+
+
 def test_servers_that_do_not_answer_are_named_without_their_password(home: Home) -> None:
     away = {
         "database_url": "postgresql://u:planted@127.0.0.1:1/x",

@@ -15,6 +15,7 @@ from tests.client import Answer, Client
 from tests.factories import documents
 from tests.factories.sources import Make
 from tests.fixtures.agent import Agent, Worker
+from tests.planner.counting import planning
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 DEMO = "shop.shop."
@@ -136,7 +137,9 @@ async def test_the_examples_run_one_after_the_other(
     reader = Reader(api, at.database, known)
     # The discovery of the fourth would hide the drift of the one before.
     examples = sorted(EXAMPLES.glob("*.graphql"), key=lambda each: (each.name[:2] != "09", each.name))
-    for example in examples:
-        await reader.run(example)
+    with planning() as counted:
+        for example in examples:
+            await reader.run(example)
+    assert counted.keys() == {"planned"}, "the examples are what people begin with: all are planned"
     await make.ended(reader.known["id of a discovery"])
     assert (await api.data(documents.GET, key="crm"))["dataSource"]["state"] == "DECOMMISSIONED"

@@ -68,7 +68,8 @@ def test_nothing_is_called_by_a_name_that_says_nothing() -> None:
 
 
 def test_locks_name_no_index() -> None:
-    for lock in (*(ROOT / "deploy").glob("requirements*.txt"), ROOT / "web" / "package-lock.json"):
+    npm = [ROOT / place / "package-lock.json" for place in ("web", "tests/clients")]
+    for lock in (*(ROOT / "deploy").glob("requirements*.txt"), *npm):
         lines = [line for line in lock.read_text().splitlines() if re.search(r"https?://", line)]
         named = [line for line in lines if not line.lstrip().startswith("#") and '"url"' not in line]
         assert [line for line in named if "resolved" in line or "index" in line] == [], lock.name

@@ -295,12 +295,14 @@ async def test_another_process_hears_of_the_end_within_a_second(valkey: servers.
         )
         elsewhere = Client(there.url, minted.token.reveal())
         entered = await there.served.gate.enter(elsewhere.token, None)
+        changed = entered.changed
         async with elsewhere.follow("subscription { eventRecorded { type } }") as events:
             waiting = asyncio.ensure_future(anext(events))
             await asyncio.wait([waiting], timeout=0.01)
             await client.done(END)
             async with asyncio.timeout(1):
-                await entered.ended.wait()
+                await changed.wait()
+            assert entered.ended
             with pytest.raises((AssertionError, StopAsyncIteration)):
                 await waiting
                 while True:

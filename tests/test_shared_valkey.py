@@ -46,7 +46,7 @@ async def test_two_installations_on_one_valkey_do_not_hear_each_other(valkey: se
                 )
             while not (told := follower.take().progress):
                 await follower.changed()
-        assert told == [{"of": 1}]
+        assert told == [("1", {"of": 1})]
 
 
 async def test_a_worker_leaves_the_jobs_of_another_installation_alone(valkey: servers.ValkeySpace) -> None:

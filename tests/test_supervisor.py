@@ -22,17 +22,18 @@ PATIENCE = 20.0
 SCRIPT = """
 import json, signal, sys
 from pathlib import Path
-from datawave.supervisor.children import Child
+from datawave.supervisor.children import Child, Renewed
 from datawave.supervisor.keeping import Supervisor
 children = []
 for given in json.loads(sys.argv[2]):
     command = given.pop("command")
     given.setdefault("title", given["name"])
     given["after"] = tuple(given.get("after", ()))
+    given["renewed"] = Renewed[given.get("renewed", "NEVER")]
     if "log" in given:
         given["log"] = Path(given["log"])
     children.append(Child(command=lambda command=command: command, **given))
-sys.exit(Supervisor(children, running=Path(sys.argv[1])).run())
+sys.exit(Supervisor(children, running=Path(sys.argv[1]), renewed=Path(sys.argv[1] + ".renewed")).run())
 """
 
 RESTS = ["sleep", "600"]
@@ -282,3 +283,124 @@ def test_a_program_that_is_not_there_is_told_and_given_up(tmp_path: Path, runnin
     up = Running(tmp_path, [{"name": "ghost", "command": ["/no/such/program"]}])
     running.append(up)
     assert "cannot be started" in up.until("ghost cannot be started")
+
+
+SERVES = [
+    sys.executable,
+    "-c",
+    """
+import os, signal, sys
+from pathlib import Path
+from datawave.supervisor.word import say_ready
+folder = Path(sys.argv[1])
+if (folder / "broken").exists():
+    sys.exit(3)
+(folder / f"came-{os.getpid()}").touch()
+def leave(number, frame):
+    while (folder / "held").exists():
+        pass
+    (folder / f"left-{os.getpid()}").touch()
+    sys.exit(0)
+signal.signal(signal.SIGTERM, leave)
+say_ready()
+signal.pause()
+""",
+]
+
+
+class Renewing:
+    """A supervisor whose children say when they come and go, and what it is told to renew."""
+
+    def __init__(self, folder: Path, *children: dict[str, object]) -> None:
+        self.folder = folder
+        given = [{"command": [*SERVES, str(folder)], "tells": True, **child} for child in children]
+        self.up = Running(folder, given)
+        self._outcome = folder / "running.json.renewed"
+
+    def renew(self) -> str | None:
+        """What went wrong, when it is over."""
+        self.ask()
+        return self.outcome()
+
+    def ask(self) -> None:
+        self._outcome.unlink(missing_ok=True)
+        self.up.process.send_signal(signal.SIGUSR1)
+
+    def outcome(self) -> str | None:
+        wait_until(self._outcome.exists)
+        return json.loads(self._outcome.read_text())["trouble"]
+
+    def left(self) -> set[int]:
+        return {int(file.name.partition("-")[2]) for file in self.folder.glob("left-*")}
+
+    def came(self) -> set[int]:
+        return {int(file.name.partition("-")[2]) for file in self.folder.glob("came-*")}
+
+
+@pytest.mark.parametrize("renewed", ["BESIDE", "AFTER"])
+def test_each_is_renewed_again_and_again(tmp_path: Path, running: list[Running], renewed: str) -> None:
+    made = Renewing(tmp_path, {"name": "a", "renewed": renewed}, {"name": "b", "renewed": renewed}, OTHER)
+    running.append(made.up)
+    made.up.until("✓ b")
+    former = set(made.up.pids(3))
+    for round_ in (1, 2):
+        assert made.renew() is None
+        wait_until(lambda round_=round_: len(made.came()) == 2 * round_ + 2)
+        now = set(made.up.pids(3))
+        assert made.left() >= former - now
+        assert len(former & now) == 1
+        former = now
+
+
+def test_the_fresh_one_is_there_before_the_former_leaves(tmp_path: Path, running: list[Running]) -> None:
+    made = Renewing(tmp_path, {"name": "a", "renewed": "BESIDE"})
+    running.append(made.up)
+    [former] = made.up.pids(1)
+    made.up.until("✓ a")
+    (tmp_path / "held").touch()
+    made.ask()
+    made.up.until("a is renewed")
+    assert former in made.up.pids(2)
+    (tmp_path / "held").unlink()
+    assert made.outcome() is None
+    assert former not in made.up.pids(1)
+
+
+def test_who_does_not_leave_in_time_is_ended(tmp_path: Path, running: list[Running]) -> None:
+    made = Renewing(tmp_path, {"name": "a", "renewed": "BESIDE", "leave_within": 0.1})
+    running.append(made.up)
+    [former] = made.up.pids(1)
+    made.up.until("✓ a")
+    (tmp_path / "held").touch()
+    assert made.renew() is None
+    assert not processes.is_running(former)
+    assert made.left() == set()
+    (tmp_path / "held").unlink()
+
+
+def test_a_fresh_one_that_fails_leaves_the_former_alone(tmp_path: Path, running: list[Running]) -> None:
+    made = Renewing(tmp_path, {"name": "a", "renewed": "BESIDE"})
+    running.append(made.up)
+    [former] = made.up.pids(1)
+    made.up.until("✓ a")
+    (tmp_path / "broken").touch()
+    assert made.renew() == "a ended (exit code 3); the former goes on"
+    assert made.up.pids(1) == [former]
+    (tmp_path / "broken").unlink()
+    assert made.renew() is None
+    assert made.up.pids(1) != [former]
+
+
+def test_told_to_end_it_ends_those_too_that_are_being_renewed(tmp_path: Path, running: list[Running]) -> None:
+    made = Renewing(tmp_path, {"name": "a", "renewed": "BESIDE", "patience": 0.1})
+    running.append(made.up)
+    made.up.until("✓ a")
+    (tmp_path / "held").touch()
+    made.ask()
+    made.up.until("a is renewed")
+    pids = made.up.pids(2)
+    assert made.up.ended(signal.SIGTERM) == 0
+    assert not any(map(processes.is_running, pids))
+
+
+OTHER = {"name": "other", "command": RESTS, "tells": False}

@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import react from "@vitejs/plugin-react";
 import type { Plugin } from "vite";
@@ -17,8 +18,17 @@ const untitledIcons: Plugin = {
   },
 };
 
+/** The server reads from the build which documents these pages will name. */
+const registeredDocuments: Plugin = {
+  name: "registered-documents",
+  async generateBundle() {
+    const source = await readFile(resolve(import.meta.dirname, "src/gen/documents.json"), "utf8");
+    this.emitFile({ type: "asset", fileName: "documents.json", source });
+  },
+};
+
 export default defineConfig({
-  plugins: [react(), untitledIcons],
+  plugins: [react(), untitledIcons, registeredDocuments],
   build: {
     target: ["chrome123", "firefox120", "safari17.5"],
     // No data: addresses where a file will do; what is fetched is hashed and cached for good.

@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 import workers
 from datawave.kit.commands import Commands
 from datawave.kit.database import Database
+from datawave.kit.ending import ended
 from datawave.kit.errors import UnavailableError
 from datawave.kit.jobs import arq_queue
 from datawave.kit.work import Runner, ViewerOf
@@ -71,17 +72,8 @@ async def worker(
         if hearing.done():
             hearing.result()
     finally:
-        await _end(hearing, stopped)
+        await ended([hearing, stopped])
         await hands.rest()
-
-
-async def _end(*tasks: asyncio.Task[Any]) -> None:
-    """redis-py writes within `wait_for`, which swallows a cancellation that comes as the write ends (Python
-    3.11): it is repeated until it holds."""
-    while left := [task for task in tasks if not task.done()]:
-        for task in left:
-            task.cancel()
-        await asyncio.wait(left, timeout=0.2)
 
 
 class Hands:
@@ -146,7 +138,7 @@ async def _hear(hands: Hands, valkey_url: str, *, prefix: str) -> None:
             log.warning("worker.deaf", error=type(error).__name__)
             pause = FIRST_PAUSE if listener.jobs_complete else min(pause * 2, 2.0)
         finally:
-            await _end(*listener.tasks.values())
+            await ended(listener.tasks.values())
             await arq.aclose()
         await asyncio.sleep(pause)
 

@@ -21,6 +21,7 @@ import models
 from datawave.kit import log, tracing
 from datawave.kit.commands import Commands
 from datawave.kit.database import Database
+from datawave.kit.ending import ended
 from datawave.kit.errors import UnavailableError
 from datawave.kit.live import Live
 from datawave.kit.secrets import Secret
@@ -69,11 +70,12 @@ async def core(
     former_secret_key: Secret | None = None,
     prefix: str | None = None,
     pool_size: int = 10,
+    readers: int = 8,
     name: str = "datawave",
     beat: float = 2.0,
 ) -> AsyncGenerator[Core]:
     know_everything()
-    database = Database(database_url, pool_size=pool_size, overflow=pool_size, name=name)
+    database = Database(database_url, pool_size=pool_size, overflow=pool_size, readers=readers, name=name)
     tracing.follow(database.engine)
     try:
         epoch = await _epoch_when_answering(database)
@@ -87,6 +89,7 @@ async def core(
     commands = Commands(database, keyring)
     commands.tell = Telling(live).tell
     await live.start(partial(log.heads, database), beat=beat)
+    watching = asyncio.create_task(database.watch(), name="database.watched")
     try:
         yield Core(
             database=database,
@@ -100,6 +103,7 @@ async def core(
     finally:
         await live.stop()
         await valkey.aclose()
+        await ended([watching])
         await database.close()
 
 

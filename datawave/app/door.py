@@ -3,19 +3,21 @@ context."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from starlette.requests import HTTPConnection
 
 from auth.gate import Entered, Gate
+from datawave.kit.access import Viewer
 from datawave.kit.errors import UserError
 from datawave.transports.credentials import bearer_token
-from datawave.transports.door import Asked, Refused
+from datawave.transports.door import Asked, Refused, Session
 from schema.context import Context, Platform
 
 WANTS_COOKIE = "x-datawave-cookie"
+LONGEST_CLIENT = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,8 @@ class CookieStyle:
 class Inside:
     """One connection's session: rights follow the gate's while the connection stands."""
 
+    __slots__ = ("_cookie", "_entered", "_gate", "_listener", "_platform", "_wants_cookie")
+
     def __init__(
         self, gate: Gate, platform: Platform, entered: Entered, cookie: CookieStyle, *, wants_cookie: bool
     ) -> None:
@@ -44,25 +48,46 @@ class Inside:
         self._entered = entered
         self._cookie = cookie
         self._wants_cookie = wants_cookie
+        self._listener: Callable[[], None] | None = None
 
     @property
     def expires_at(self) -> datetime | None:
         return self._entered.expires_at
 
     @property
-    def ended(self) -> asyncio.Event:
+    def ended(self) -> bool:
         return self._entered.ended
+
+    @property
+    def whose(self) -> str:
+        viewer = self._entered.viewer
+        return f"{viewer.actor_id} {viewer.rights.digest}"
+
+    @property
+    def viewer(self) -> Viewer:
+        return self._entered.viewer
+
+    def listen(self, listener: Callable[[], None] | None) -> None:
+        listeners = self._entered.listeners = self._entered.listeners or set()
+        if self._listener is not None:
+            listeners.discard(self._listener)
+        if listener is not None:
+            listeners.add(listener)
+        self._listener = listener
 
     def context(self, asked: Asked) -> Context:
         return Context(
             platform=self._platform,
             viewer=self._entered.viewer,
-            current=lambda: self._entered.viewer,
+            current=self._current,
             wants_cookie=self._wants_cookie,
             cookie_name=self._cookie.name,
             cookie_secure=self._cookie.secure,
             last_event_id=asked.last_event_id,
         )
+
+    def _current(self) -> Viewer:
+        return self._entered.viewer
 
     async def renew(self, authorization: str) -> None:
         try:
@@ -71,19 +96,39 @@ class Inside:
             raise Refused(error.code.value, error.message, extensions=error.extensions) from None
 
 
+def is_agents(session: Session) -> bool:
+    """An agent speaks our own documents, in the words of its own release: they are registered nowhere."""
+    return isinstance(session, Inside) and session.viewer.actor_word == "agent"
+
+
 class FrontDoor:
     def __init__(self, gate: Gate, platform: Platform, cookie: CookieStyle) -> None:
         self._gate = gate
         self._platform = platform
         self._cookie = cookie
 
+    def lately(self, connection: HTTPConnection, *, token: str) -> Inside | None:
+        address, client = _where(connection)
+        entered = self._gate.lately(token, address, client)
+        return self._inside(connection, entered) if entered is not None else None
+
     async def enter(self, connection: HTTPConnection, *, token: str | None, cookie: str | None) -> Inside:
-        address = connection.client.host if connection.client else None
+        address, client = _where(connection)
         try:
-            entered = await self._gate.enter(
-                token, cookie, address=address, client=connection.headers.get("user-agent")
-            )
+            entered = await self._gate.enter(token, cookie, address=address, client=client)
         except UserError as error:
             raise Refused(error.code.value, error.message, extensions=error.extensions) from None
+        if token is not None and connection.scope["type"] == "http":
+            # A socket's own goes on with other tokens, so it is nobody else's.
+            self._gate.remember(entered, token)
+        return self._inside(connection, entered)
+
+    def _inside(self, connection: HTTPConnection, entered: Entered) -> Inside:
         wants = connection.headers.get(WANTS_COOKIE) == "1"
         return Inside(self._gate, self._platform, entered, self._cookie, wants_cookie=wants)
+
+
+def _where(connection: HTTPConnection) -> tuple[str | None, str | None]:
+    """From which address, and with what program."""
+    address, client = connection.scope.get("client"), connection.headers.get("user-agent")
+    return address[0] if address else None, client[:LONGEST_CLIENT] if client else None

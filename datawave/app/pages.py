@@ -7,14 +7,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from datawave.app.readiness import Readiness
+from datawave.app.watching import RawHeaders
 from datawave.graphql import sdl
 
 # Inline styles are Monaco's and data: images GraphiQL's; no script runs that is not a file of ours.
@@ -36,27 +35,10 @@ BUILDING = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-eq
 The API answers already at <code>/graphql</code>.</p></body></html>"""
 
 
-class SecurityHeaders:
-    def __init__(self, app: ASGIApp, *, https: bool) -> None:
-        self.app = app
-        hsts = ((b"strict-transport-security", b"max-age=31536000"),) if https else ()
-        self.headers = [*HEADERS, *hsts]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *self.headers]
-            await send(message)
-
-        await self.app(scope, receive, with_headers)
-
-
-def middleware(*, https: bool) -> list[Middleware]:
-    return [Middleware(SecurityHeaders, https=https)]
+def security_headers(*, https: bool) -> RawHeaders:
+    """What every answer carries."""
+    hsts = ((b"strict-transport-security", b"max-age=31536000"),) if https else ()
+    return (*HEADERS, *hsts)
 
 
 def routes(

@@ -13,21 +13,26 @@ import structlog
 import uvloop
 
 from datawave.app.core import Core, core, know_everything, until_restored
-from datawave.settings import Settings
+from datawave.settings import Profile, Settings
 from datawave.settings.reference import reference
 from datawave.settings.sources import ROOT
 
 if TYPE_CHECKING:
-    from uvicorn import Server
+    from collections.abc import Callable
+    from socket import socket
 
     from datawave.app.serving import Serving
+    from datawave.transports.leaving import Server
     from datawave.transports.limits import Limits
 
 log = structlog.get_logger(__name__)
+COLLECTED_AFTER = 20_000, 10, 10
+"""A page answered field by field is thousands of objects that hardly ever form a ring: at Python's own 700
+the collector looks at those of all requests under way again and again."""
 RESTORED = 3
 """How a process ends whose database was restored under it: whoever supervises it starts it anew."""
 
-BESIDE_THE_SCHEMA = ("datawave.app.serving", "datawave.transports.serving", "uvicorn.lifespan.off")
+BESIDE_THE_SCHEMA = ("datawave.app.serving", "datawave.transports.leaving", "uvicorn.lifespan.off")
 
 
 def know_api() -> None:
@@ -50,9 +55,9 @@ def know_work(*, with_agent: bool) -> None:
         importlib.import_module("datawave.app.built_in")
 
 
-def serve(settings: Settings) -> None:
-    """Runs the API until it is told to stop."""
-    uvloop.run(_serve(settings))
+def serve(settings: Settings, *, sockets: list[socket], on_started: Callable[[], None]) -> None:
+    """Runs the API until it is told to stop; without sockets on one of its own."""
+    uvloop.run(_serve(settings, sockets, on_started))
 
 
 def run_worker(settings: Settings, *, with_agent: bool) -> None:
@@ -73,15 +78,17 @@ def _core(settings: Settings, name: str):  # an async context manager of Core; i
         former_secret_key=settings.former_secret_key,
         prefix=settings.redis_prefix,
         pool_size=settings.database_pool,
+        readers=settings.database_readers,
         name=name,
     )
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, sockets: list[socket], on_started: Callable[[], None]) -> None:
     # Only the API knows the schema and HTTP: a worker is some 40 MB lighter without them.
     import uvicorn
 
     from datawave.app.serving import api
+    from datawave.transports.leaving import Server
     from datawave.transports.serving import uvicorn_options
 
     async with _core(settings, "datawave serve") as parts, api(parts, serving(settings)) as served:
@@ -95,17 +102,22 @@ async def _serve(settings: Settings) -> None:
             **uvicorn_options(limits(settings)),
         )
         gc.freeze()
-        await _until_ended(uvicorn.Server(config), parts)
+        gc.set_threshold(*COLLECTED_AFTER)
+        server = Server(
+            config,
+            drain_seconds=settings.drain_seconds,
+            leave_seconds=settings.leave_seconds,
+            is_shared=settings.api_processes > 1,
+            on_started=on_started,
+        )
+        await _until_ended(server, parts, sockets)
 
 
-async def _until_ended(server: Server, parts: Core) -> None:
+async def _until_ended(server: Server, parts: Core, sockets: list[socket]) -> None:
     restored = asyncio.create_task(until_restored(parts), name="serve.restored")
 
-    def end(_: object) -> None:
-        server.should_exit = True
-
-    restored.add_done_callback(end)
-    await server.serve()
+    restored.add_done_callback(lambda _: server.end())
+    await server.serve(sockets or None)
     if restored.done():
         raise SystemExit(RESTORED)
     restored.cancel()
@@ -119,8 +131,14 @@ def serving(settings: Settings) -> Serving:
         origin=settings.origin,
         port=settings.port,
         web=ROOT / "web" / "dist",
+        documents=settings.documents or (settings.place.documents,),
+        registered_only=settings.registered_documents_only,
         limits=limits(settings),
         page_size=settings.limit_page_size,
+        planned_reads=settings.planned_reads,
+        points_per_minute=settings.limit_points_per_minute,
+        unsigned_points_per_minute=settings.limit_points_per_minute_unsigned,
+        tell_cost=settings.profile is Profile.DEVELOPMENT,
         failures_per_minute=settings.limit_sign_in_per_minute,
         event_retention=timedelta(days=settings.event_retention) if settings.event_retention else None,
         extras={
@@ -161,6 +179,8 @@ def limits(settings: Settings) -> Limits:
         aliases=settings.limit_aliases,
         directives=settings.limit_directives,
         spreads=settings.limit_fragment_spreads,
+        points=settings.limit_points,
+        page_size=settings.limit_page_size,
         variables_bytes=settings.limit_variables_bytes,
         json_depth=settings.limit_json_depth,
         errors=settings.limit_errors,
@@ -206,6 +226,8 @@ async def _work(settings: Settings, *, with_agent: bool) -> None:
         for task in tasks:
             if task.done() and not task.cancelled() and (error := task.exception()):
                 raise error
+        for beside in tasks[1:]:
+            beside.cancel()  # the agent has nothing to wait for: it takes its tasks up again
         _, late = await asyncio.wait(tasks, timeout=10)
         for task in late:
             task.cancel()

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from prometheus_client import generate_latest
 from sqlalchemy import text
 from sqlalchemy.pool import QueuePool
 
@@ -17,6 +16,7 @@ from datawave.kit.live import Live
 from domain.operations import Component, Examiner, Health
 from models.sources import HealthState
 
+LOOK_SECONDS = 5.0
 STATES = {HealthState.HEALTHY: 1.0, HealthState.DEGRADED: 0.5, HealthState.DOWN: 0.0}
 
 
@@ -51,17 +51,27 @@ class Readiness:
             problems["relay"] = "has stopped"
         return problems
 
-    async def metrics(self) -> bytes:
-        health = await self.examiner.health()
+    async def keep_measuring(self) -> None:
+        """What others tell of this process, where several answer for each other."""
+        while True:
+            self._measure()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _measure(self) -> None:
+        metrics.PROCESSES.set(1)
         metrics.TOPICS.set(len(self.live.topics))
         metrics.CONNECTIONS.set(cast("QueuePool", self.database.engine.sync_engine.pool).checkedout())
-        metrics.STATE.clear()
+
+    async def metrics(self) -> bytes:
+        health = await self.examiner.health()
+        self._measure()
+        metrics.forget_components()
         for part in _ours(health):
             metrics.STATE.labels(part.name).set(STATES.get(part.state, 0.0))
         for component, figures in _figures(health).items():
             for name, value in figures.items():
                 metrics.FIGURES.labels(component, name).set(value)
-        return generate_latest()
+        return metrics.told()
 
 
 def _ours(health: Health) -> list[Component]:

@@ -12,25 +12,34 @@ from typing import Any
 
 import structlog
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
 from auth.gate import Gate
+from auth.rates import Rates
 from datawave.app import pages
 from datawave.app.core import Core
-from datawave.app.door import CookieStyle, FrontDoor
+from datawave.app.door import CookieStyle, FrontDoor, is_agents
+from datawave.app.rates import Points
 from datawave.app.readiness import Readiness
-from datawave.app.watching import Requests, watched
-from datawave.graphql import schema
+from datawave.app.watching import Front, Requests, planned, watched
+from datawave.graphql import schema, touched
 from datawave.kit import pages as pages_of_lists
 from datawave.kit.duties import Duties
+from datawave.kit.ending import ended
 from datawave.kit.jobs import arq_queue, queue_name
 from datawave.kit.relay import Relay
+from datawave.planner.plans import Planner
 from datawave.transports import routing
+from datawave.transports.lifetime import Clock, wall_clock
 from datawave.transports.limits import Limits
+from datawave.transports.persisted import Persisted
 from domain.operations import Examiner
 from schema.context import Platform
 
 log = structlog.get_logger(__name__)
+
+MANIFEST = "documents.json"
+"""The dashboard's documents, in its build."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,18 +50,28 @@ class Serving:
     origin: str
     port: int
     web: Path
+    documents: tuple[Path, ...] = ()
+    "Manifests of registered documents beside the dashboard's, or folders with them."
+    registered_only: bool = False
     limits: Limits = field(default_factory=Limits)
     page_size: int = pages_of_lists.MOST
+    planned_reads: bool = True
+    points_per_minute: int = 3_000_000
+    unsigned_points_per_minute: int = 300_000
+    tell_cost: bool = False
+    "Whether answers have `extensions.cost`."
     failures_per_minute: int = 10
     extras: dict[str, Any] = field(default_factory=dict[str, Any])
     duties: bool = True
     event_retention: timedelta | None = None
     relay_look: float = 0.2
+    now: Clock = wall_clock
+    "By which an open connection sees its session's end."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    app: Starlette
+    app: ASGIApp
     gate: Gate
     relay: Relay
     platform: Platform
@@ -90,28 +109,35 @@ async def api(core: Core, serving: Serving) -> AsyncGenerator[Served]:
     relaying = asyncio.create_task(relay.run(), name="relay")
     if serving.duties:
         duties.start()
+    readiness = Readiness(
+        database=platform.database,
+        live=platform.live,
+        examiner=platform.extras["examiner"],
+        relays=lambda: not relaying.done(),
+    )
+    measuring = asyncio.create_task(readiness.keep_measuring(), name="measuring")
     try:
         with pages_of_lists.bounded(serving.page_size):
-            app = _application(serving, gate, platform, relaying)
+            app = _application(core, serving, gate, platform, readiness)
             yield Served(app=app, gate=gate, relay=relay, platform=platform)
     finally:
-        relaying.cancel()
-        await asyncio.gather(relaying, return_exceptions=True)
+        await ended([relaying, measuring])
         await duties.stop()
         await gate.stop()
         core.database.after_commit.remove(relay.wake)
         await arq.aclose()
 
 
-def _application(serving: Serving, gate: Gate, platform: Platform, relaying: asyncio.Task[None]) -> Starlette:
+def _application(
+    core: Core, serving: Serving, gate: Gate, platform: Platform, readiness: Readiness
+) -> ASGIApp:
     cookie = CookieStyle.of(serving.origin, serving.port)
     door = FrontDoor(gate, platform, cookie)
-
-    readiness = Readiness(
-        database=platform.database,
-        live=platform.live,
-        examiner=platform.extras["examiner"],
-        relays=lambda: not relaying.done(),
+    points = Points(
+        rates=Rates(core.valkey, prefix=core.prefix),
+        per_minute=serving.points_per_minute,
+        unsigned=serving.unsigned_points_per_minute,
+        tell=serving.tell_cost,
     )
     graphql = routing.routes(
         schema(),
@@ -119,9 +145,17 @@ def _application(serving: Serving, gate: Gate, platform: Platform, relaying: asy
         limits=serving.limits,
         cookie_names=[cookie.name],
         origins=[serving.origin],
+        admit=points.admit,
+        persisted=Persisted([serving.web / MANIFEST, *serving.documents], only=serving.registered_only),
+        free=is_agents,
         watch=watched,
+        plans=Planner(schema()) if serving.planned_reads else None,
+        counted=planned,
+        now=serving.now,
+        touched=touched,
     )
-    return Starlette(
-        routes=[*graphql, *pages.routes(web=serving.web, readiness=readiness, jwks=gate.tokens.jwks)],
-        middleware=[Middleware(Requests), *pages.middleware(https=serving.origin.startswith("https://"))],
+    others = pages.routes(web=serving.web, readiness=readiness, jwks=gate.tokens.jwks)
+    return Requests(
+        Front(routing.endpoints_of(graphql), Starlette(routes=[*graphql, *others])),
+        headers=pages.security_headers(https=serving.origin.startswith("https://")),
     )

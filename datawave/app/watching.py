@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import cache
+from types import TracebackType
 
 from graphql import FieldNode, GraphQLError
-from starlette.datastructures import Headers, MutableHeaders
+from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from datawave.kit import metrics, telemetry, tracing
@@ -29,78 +31,147 @@ KNOWN_PATHS = frozenset(
 METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS"})
 
 
-class Requests:
-    """Gives each request its id, which is answered as `x-request-id`, and the trace its caller names."""
+RawHeaders = Sequence[tuple[bytes, bytes]]
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+
+class Requests:
+    """Gives each request its id, which is answered as `x-request-id`, and the trace its caller names; puts
+    `headers` on every answer."""
+
+    def __init__(self, app: ASGIApp, *, headers: RawHeaders = ()) -> None:
+        self.app, self.headers = app, tuple(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket"):
+        kind = scope["type"]
+        if kind not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        request = telemetry.request_id_of(headers.get("x-request-id"))
+        given, traceparent = _identified(scope["headers"])
+        request = telemetry.request_id_of(given)
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["x-request-id"] = request
-                _count(scope, message["status"])
+                own = (b"x-request-id", request.encode())
+                message["headers"] = [*message.get("headers", ()), *self.headers, own]
+                _count(scope["path"], scope["method"], message["status"])
             await send(message)
 
-        with telemetry.bound(request), _traced(scope, headers):
-            await self.app(scope, receive, told)
+        with telemetry.bound(request):
+            if kind == "websocket":
+                # Each operation on a socket is a trace of its own: the socket stays open for days.
+                await self.app(scope, receive, told)
+                return
+            with tracing.within(tracing.continued(traceparent) or tracing.begun()):
+                await self.app(scope, receive, told)
 
 
-def _traced(scope: Scope, headers: Headers):  # a context manager
-    """Each operation on a socket is a trace of its own: the socket stays open for days."""
-    if scope["type"] == "websocket":
-        return nullcontext()
-    return tracing.within(tracing.continued(headers.get("traceparent")) or tracing.begun())
+def _identified(lines: RawHeaders) -> tuple[str | None, str | None]:
+    """The request's id and trace, as its caller names them."""
+    id = traceparent = None
+    for name, value in lines:
+        if name == b"x-request-id":
+            id = value.decode("latin-1")
+        elif name == b"traceparent":
+            traceparent = value.decode("latin-1")
+    return id, traceparent
 
 
-def _count(scope: Scope, status: int) -> None:
-    path, method = scope["path"], scope["method"]
+class Front:
+    """What asks GraphQL goes straight to its endpoint, all others by the routes: the way through them takes
+    time, and memory for as long as a socket is open."""
+
+    def __init__(self, graphql: Mapping[str, ASGIApp], others: ASGIApp, *, path: str = "/graphql") -> None:
+        self._graphql, self._others, self._path = graphql, others, path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._graphql.get(scope["type"], self._others)
+        await (endpoint if scope.get("path") == self._path else self._others)(scope, receive, send)
+
+
+def _count(path: str, method: str, status: int) -> None:
     if path.startswith("/assets/"):
         path = "/assets"
     elif path not in KNOWN_PATHS:
         path = "other"
-    metrics.REQUESTS.labels(path, method if method in METHODS else "other", status).inc()
+    _requests(path, method if method in METHODS else "other", status).inc()
 
 
-@contextmanager
-def watched(operation: Operation) -> Generator[Tell]:
+@cache
+def _requests(path: str, method: str, status: int) -> Counter:
+    """Looking a series up by its labels takes longer than counting in it."""
+    return metrics.REQUESTS.labels(path, method, status)
+
+
+@cache
+def _durations(kind: str) -> Histogram:
+    return metrics.OPERATIONS.labels(kind)
+
+
+@cache
+def _outcomes(kind: str, field: str, outcome: str) -> Counter:
+    return metrics.FIELDS.labels(kind, field, outcome)
+
+
+@cache
+def _plans(reason: str) -> Counter:
+    return metrics.PLANS.labels(reason)
+
+
+class watched:  # it is used as a function
     """Around the running of an operation: a span, its time, its outcome."""
-    kind, field = operation.kind.value, first_field(operation)
-    outcome = "CANCELLED"
-    began = time.perf_counter()
-    with (
-        tracing.within(tracing.here() or tracing.begun()),
-        tracing.span(f"{kind} {field}", "server", _told(operation)) as span,
-    ):
 
-        def tell(errors: Sequence[GraphQLError]) -> None:
-            nonlocal outcome
-            outcome = code_of(errors[0]) if errors else "DONE"
-            if errors and span is not None:
-                span.failed(outcome)
+    __slots__ = ("_began", "_field", "_kind", "_operation", "_outcome", "_span", "_surroundings")
 
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+        self._kind, self._field = operation.kind.value, first_field(operation)
+        self._outcome = "CANCELLED"
+        self._span: tracing.Span | None = None
+
+    def __enter__(self) -> Tell:
+        self._surroundings = ExitStack() if self._is_recorded() else None
+        self._began = time.perf_counter()
+        if self._surroundings is not None:
+            self._surroundings.enter_context(tracing.within(tracing.here() or tracing.begun()))
+            named = tracing.span(f"{self._kind} {self._field}", "server", _told(self._operation))
+            self._span = self._surroundings.enter_context(named)
+        return self._tell
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
-            yield tell
+            if self._surroundings is not None:
+                self._surroundings.__exit__(kind, error, trace)
         finally:
-            metrics.OPERATIONS.labels(kind).observe(time.perf_counter() - began)
-            metrics.FIELDS.labels(kind, field, outcome).inc()
+            _durations(self._kind).observe(time.perf_counter() - self._began)
+            _outcomes(self._kind, self._field, self._outcome).inc()
+
+    def _is_recorded(self) -> bool:
+        """Most requests' traces are not: then there is nothing to surround them with."""
+        here = tracing.here()
+        return here is None or here.recorded
+
+    def _tell(self, errors: Sequence[GraphQLError]) -> None:
+        self._outcome = code_of(errors[0]) if errors else "DONE"
+        if errors and self._span is not None:
+            self._span.failed(self._outcome)
+
+
+def planned(reason: str) -> None:
+    """Of each query why it was not planned; nothing where it was."""
+    _plans(reason or "planned").inc()
 
 
 def _told(operation: Operation) -> dict[str, str]:
     told = {"graphql.operation.type": operation.kind.value}
-    name = operation.executor.operation.name
+    name = operation.node.name
     return told | {"graphql.operation.name": name.value[:100]} if name else told
 
 
 def first_field(operation: Operation) -> str:
     """A name of our schema: the document is valid."""
-    first = operation.executor.operation.selection_set.selections[0]
+    first = operation.node.selection_set.selections[0]
     return first.name.value if isinstance(first, FieldNode) else "fragment"
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -15,7 +16,11 @@ from datawave.embedded.processes import CannotRun
 from datawave.kit.secrets import Secret
 from datawave.settings import Profile, Settings, SettingsError, load
 from datawave.supervisor.household import FIRST_START, NEW_PASSWORD
-from datawave.supervisor.word import hear_word
+from datawave.supervisor.sockets import handed_down
+from datawave.supervisor.word import hear_word, say_ready
+
+if TYPE_CHECKING:
+    from datawave.supervisor.plan import Plan
 
 program = typer.Typer(
     help="DataWave: data governance, live.",
@@ -26,9 +31,12 @@ program = typer.Typer(
 user = typer.Typer(help="People who may sign in.", no_args_is_help=True)
 demo = typer.Typer(help="The demo source.", no_args_is_help=True)
 audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
-for group, name in ((user, "user"), (demo, "demo"), (audit, "audit")):
+documents = typer.Typer(help="Documents that are asked for by their ids.", no_args_is_help=True)
+for group, name in ((user, "user"), (demo, "demo"), (audit, "audit"), (documents, "documents")):
     program.add_typer(group, name=name)
 
+TO_PUT_AWAY = 10.0
+"""Seconds that a process which leaves has after it has served."""
 PASSPHRASE = "DATAWAVE_BACKUP_PASSPHRASE"
 EmailArgument = Annotated[str, typer.Argument(help="The person's e-mail address.")]
 
@@ -39,16 +47,24 @@ def up(
 ) -> NoReturn:
     """Run everything on this machine until Ctrl-C: servers, API, worker and agent, demo, dashboard."""
     from datawave.settings.fields import unknown_variables
-    from datawave.settings.sources import ROOT
-    from datawave.supervisor.plan import Plan, become_supervisor
+    from datawave.supervisor.plan import become_supervisor
 
     settings = load()
     for name in unknown_variables():
         typer.echo(f"{name} is no setting of DataWave and is ignored.", err=True)
+    plan = planned(settings, web=web)
+    become_supervisor(plan, [sys.executable, str(Path(sys.executable).with_name("datawave")), "up"])
+
+
+def planned(settings: Settings, *, web: bool) -> Plan:
+    """What `up` needs to know; the keys that development makes by itself are there then."""
+    from datawave.settings.sources import ROOT
+    from datawave.supervisor.plan import Plan
+
     if settings.profile is not Profile.PRODUCTION:
         settings.place.prepare()
         settings.master_key()
-    plan = Plan(
+    return Plan(
         root=str(ROOT),
         home=str(settings.home),
         host=settings.host,
@@ -56,7 +72,10 @@ def up(
         origin=settings.origin,
         local_url=settings.local_url,
         profile=settings.profile.value,
+        api_processes=settings.api_processes,
         workers=settings.workers,
+        connections=settings.connections,
+        leave_within=settings.leave_seconds + TO_PUT_AWAY,
         demo=settings.demo,
         admin_email=settings.admin_email,
         has_admin_password=settings.admin_password is not None,
@@ -64,12 +83,12 @@ def up(
         redis_url=settings.redis_url.reveal() if settings.redis_url else None,
         web=web,
     )
-    become_supervisor(plan, [sys.executable, str(Path(sys.executable).with_name("datawave")), "up"])
 
 
 @program.command()
 def serve() -> None:
-    """Run the API alone, on servers that are set by URL."""
+    """Run the API alone, on servers that are set by URL, and on a socket that is handed down, if one is."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until it serves there is nothing to put away
     settings = started("serve")
     with uncollected():
         from datawave.app import know_api, serve
@@ -77,7 +96,16 @@ def serve() -> None:
         know_api()
     if not hear_word():
         raise typer.Exit(1)
-    finish(serve(settings))
+    finish(serve(settings, sockets=handed_down(), on_started=say_ready))
+
+
+@program.command()
+def restart() -> None:
+    """Replace the API and the workers of a running `datawave up` by fresh ones; no request fails."""
+    from datawave.supervisor.renewal import renew
+
+    renew(load().place)
+    typer.echo("Restarted.")
 
 
 @program.command()
@@ -159,6 +187,19 @@ def set_password(email: EmailArgument) -> None:
         finish(bootstrap.set_password(settings, email, Secret(password)))
     if given is None:
         typer.echo(f"{email} has a new password.")
+
+
+@documents.command("register")
+def register_documents(
+    manifest: Annotated[Path, typer.Argument(help="JSON: ids to documents, or Apollo's manifest.")],
+    name: Annotated[
+        str | None, typer.Option(help="What it is called here; by default as the file is.")
+    ] = None,
+) -> None:
+    """Check a client's documents against the schema, and let the API answer them by their ids."""
+    from datawave.manifests import register
+
+    typer.echo(register(load(), manifest, name=name))
 
 
 @program.command()

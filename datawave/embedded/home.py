@@ -18,7 +18,7 @@ from datawave.embedded import postgres, processes, valkey
 from datawave.embedded.processes import CannotRun
 
 DATABASE = "datawave"
-RESTORED = ("postgres", "files", "blobs", "secret.key")
+RESTORED = ("postgres", "files", "blobs", "documents", "secret.key")
 """What a restore brings."""
 COMPLETE = ".complete"
 
@@ -50,6 +50,10 @@ class Home:
         return self.path / "blobs"
 
     @property
+    def documents(self) -> Path:
+        return self.path / "documents"
+
+    @property
     def agent(self) -> Path:
         return self.path / "agent"
 
@@ -71,6 +75,16 @@ class Home:
     def running(self) -> Path:
         """The processes of the supervisor, to find them again when it was killed."""
         return self.path / "running.json"
+
+    @property
+    def renewed(self) -> Path:
+        """How the supervisor's last renewal of its processes went."""
+        return self.path / "renewed.json"
+
+    @property
+    def metrics(self) -> Path:
+        """Where several API processes count together."""
+        return self.path / "metrics"
 
     @property
     def restored(self) -> Path:
@@ -126,7 +140,7 @@ class Home:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+                holder = self.holder() or "unknown"
                 raise CannotRun(
                     f"DataWave already runs on {self.path} (process {holder}): end it first, "
                     "or choose another DATAWAVE_HOME and DATAWAVE_PORT."
@@ -136,6 +150,13 @@ class Home:
             yield
         finally:
             os.close(descriptor)
+
+    def holder(self) -> int | None:
+        """The process that has the lock; it may have ended since."""
+        try:
+            return int((self.path / "lock").read_text())
+        except (OSError, ValueError):
+            return None
 
     def is_locked(self) -> bool:
         try:

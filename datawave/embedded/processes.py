@@ -135,6 +135,16 @@ def port_is_free(host: str, port: int) -> bool:
         return True
 
 
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal; one that has none might die of it."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return False
+    caught = next((line.split()[1] for line in lines if line.startswith("SigCgt:")), "0")
+    return bool(int(caught, 16) >> (int(number) - 1) & 1)
+
+
 def is_running(pid: int) -> bool:
     """Whether a process runs; one that ended and was not yet waited for does not."""
     try:

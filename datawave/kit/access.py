@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from functools import cached_property
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Uuid, bindparam, false, func, or_, select, true
@@ -32,11 +33,19 @@ class Scope:
     workspaces: frozenset[UUID] = frozenset()
     sources: frozenset[UUID] = frozenset()
 
-    @property
+    @cached_property
     def reach(self) -> Reach:
         if self.everywhere:
             return Reach.EVERYWHERE
         return Reach.SOMEWHERE if self.workspaces or self.sources else Reach.NOWHERE
+
+    @cached_property
+    def source_list(self) -> list[UUID]:
+        return sorted(self.sources)
+
+    @cached_property
+    def workspace_list(self) -> list[UUID]:
+        return sorted(self.workspaces)
 
 
 NOT_HELD = Scope()
@@ -138,20 +147,45 @@ def allowed(permission: str, row: Any, viewer: Viewer) -> ColumnElement[bool]:
     if access.workspace and scope.workspaces:
         parts.append(_within(row, access.workspace, scope.workspaces))
     if access.own and viewer.actor_id and permission == access.read:
-        parts.append(_at(row, access.own) == bindparam("own_actor", viewer.actor_id, Uuid()))
+        parts.append(_is_own(row, access.own, viewer))
     return or_(*parts) if parts else false()
 
 
-def _ids(name: str, ids: frozenset[UUID]) -> Any:
-    listed = bindparam(name, sorted(ids), ARRAY(Uuid()), unique=True)
-    return select(func.unnest(listed))
+def tells(permission: str, row: Any, viewer: Viewer) -> ColumnElement[bool]:
+    """Of which rows a field is told that needs a permission of its own: one's own keep nothing back."""
+    own: str | None = row.__access__.own
+    held = allowed(permission, row, viewer)
+    if own is None or not viewer.actor_id:
+        return held
+    return or_(held, _is_own(row, own, viewer))
+
+
+def _is_own(row: Any, column: str, viewer: Viewer) -> ColumnElement[bool]:
+    return _at(row, column) == bindparam("own_actor", viewer.actor_id, Uuid(), unique=True)
+
+
+def may_be_told(permission: str, row: Any, viewer: Viewer) -> bool:
+    """The same of one row, or of a thing that is none."""
+    access: Access | None = getattr(row, "__access__", None)
+    if access is not None and access.own and viewer.actor_id and _at(row, access.own) == viewer.actor_id:
+        return True
+    word = getattr(row, "__word__", None)
+    workspace = row.id if word == "workspace" else getattr(row, "workspace_id", None)
+    source = row.id if word == "source" else getattr(row, "source_id", None)
+    return viewer.rights.on(permission, workspace_id=workspace, source_id=source)
+
+
+def _ids(name: str, ids: Any) -> Any:
+    """`ids` may be known only when a plan runs."""
+    listed: Any = sorted(cast("frozenset[UUID]", ids)) if isinstance(ids, frozenset) else ids
+    return select(func.unnest(bindparam(name, listed, ARRAY(Uuid()), unique=True)))
 
 
 def _at(row: Any, column: str) -> Any:
     return getattr(row, column)
 
 
-def _within(row: Any, path: str, workspaces: frozenset[UUID]) -> ColumnElement[bool]:
+def _within(row: Any, path: str, workspaces: Any) -> ColumnElement[bool]:
     ids = _ids("scope_workspaces", workspaces)
     first, _, rest = path.partition(".")
     if not rest:

@@ -16,6 +16,8 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from datawave.kit.ending import ended
+
 log = structlog.get_logger(__name__)
 
 BEAT = "beat"
@@ -51,11 +53,10 @@ class ValkeyBackend(BroadcastBackend):
 
     async def disconnect(self) -> None:
         if self._reader:
-            self._reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reader
-        with contextlib.suppress(RedisError, OSError):
-            await self._pubsub.aclose()
+            await ended([self._reader])
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(1):
+                await self._pubsub.aclose()
 
     async def subscribe(self, group: str) -> None:
         """Waits for the confirmation, though not for ever: with Valkey away the follower lives on the log and

@@ -12,15 +12,18 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import orjson
+from sqlalchemy import ColumnElement, func
 
 from datawave.kit.errors import ErrorCode, InputError
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 LOG = "l1"
 LIST = "p1"
 
 
 def _packed(kind: str, *parts: Any) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([kind, *parts])).rstrip(b"=").decode()
+    encoded = binascii.b2a_base64(orjson.dumps([kind, *parts]), newline=False)
+    return encoded.translate(_URL_SAFE, b"=").decode()
 
 
 def _unpacked(kind: str, cursor: str, path: Sequence[str]) -> list[Any]:
@@ -45,6 +48,13 @@ def _unpacked(kind: str, cursor: str, path: Sequence[str]) -> list[Any]:
 
 def log_cursor(epoch: str, position: int) -> str:
     return _packed(LOG, epoch, position)
+
+
+def log_cursor_sql(epoch: Any, position: Any) -> ColumnElement[str]:
+    """The same cursor made by the database, which breaks base64 into lines."""
+    parts = func.concat(f'["{LOG}",', func.to_json(epoch), ",", position, "]")
+    encoded = func.encode(func.convert_to(parts, "UTF8"), "base64")
+    return func.rtrim(func.translate(encoded, "+/\n", "-_"), "=")
 
 
 def log_position(cursor: str, *, path: Sequence[str] = ("after",)) -> tuple[str, int]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import enum
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
@@ -14,16 +14,20 @@ from uuid import UUID
 import orjson
 from asyncpg import exceptions as pg
 from sqlalchemy import DateTime, Enum, MetaData, Text, Uuid, func
+from sqlalchemy import event as hooks
 from sqlalchemy import exc as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql import Executable
 
 from datawave.kit.access import NOBODY, Access, Viewer
 from datawave.kit.errors import ErrorCode, InputError, UnavailableError, UserError
 from datawave.kit.ids import new_id
+from datawave.kit.pulse import Pulse
+from datawave.kit.readers import Readers, connected
 
 Json = Any
 T = TypeVar("T")
@@ -131,15 +135,15 @@ def lost_race(error: BaseException) -> bool:
     return isinstance(_origin(error), RACES)
 
 
-@contextmanager
-def translated() -> Generator[None]:
-    """A database that does not answer is the caller's UNAVAILABLE, and a value it cannot hold is INVALID:
-    neither is a bug of ours."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
+class _Translated:
+    """A class, not a generator: it stands around every statement."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is None or isinstance(error, UserError) or not isinstance(error, Exception):
+            return
         if is_unavailable(error):
             raise UnavailableError(
                 ErrorCode.UNAVAILABLE,
@@ -152,7 +156,15 @@ def translated() -> Generator[None]:
                 "A value is beyond what can be kept: too large a number, a date too far away,"
                 " or text with NUL.",
             ) from error
-        raise
+
+
+_TRANSLATED = _Translated()
+
+
+def translated() -> AbstractContextManager[None]:
+    """A database that does not answer is the caller's UNAVAILABLE, and a value it cannot hold is INVALID:
+    neither is a bug of ours."""
+    return _TRANSLATED
 
 
 UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
@@ -187,14 +199,45 @@ def _writable(value: Any) -> Any:
             return value
 
 
+WAITING_FOR_EACH = 64
+"""So many reads may wait for each connection of the readers before the next are refused."""
+
+
 def asyncpg_url(url: str) -> str:
     return make_url(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+
+
+def _followed(engine: AsyncEngine, pulse: Pulse) -> None:
+    """The pulse hears of each connection and answer of the pool."""
+
+    def connects(*_how: Any) -> None:
+        pulse.opening()
+
+    def connected(connection: Any, _record: Any) -> None:
+        pulse.opened(connection.driver_connection)
+
+    def answered(*_statement: Any) -> None:
+        pulse.answered += 1
+
+    hooks.listen(engine.sync_engine, "do_connect", connects)
+    hooks.listen(engine.sync_engine, "connect", connected)
+    hooks.listen(engine.sync_engine, "after_cursor_execute", answered)
 
 
 class Database:
     """The pool, and who wants to know of commits."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, overflow: int = 10, name: str = "datawave") -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 10, overflow: int = 10, readers: int = 8, name: str = "datawave"
+    ) -> None:
+        # A process that was paused or lost inside a transaction must not hold its locks for ever, and nobody
+        # waits for them longer than a client would.
+        server_settings = {
+            "application_name": name,
+            "jit": "off",
+            "lock_timeout": "20s",
+            "idle_in_transaction_session_timeout": "30s",
+        }
         self.engine: AsyncEngine = create_async_engine(
             asyncpg_url(url),
             pool_size=pool_size,
@@ -206,22 +249,34 @@ class Database:
             pool_use_lifo=True,
             json_serializer=encoded,
             json_deserializer=orjson.loads,
-            connect_args={
-                "timeout": 10,
-                "command_timeout": 120,
-                # A process that was paused or lost inside a transaction must not hold its locks for ever, and
-                # nobody waits for them longer than a client would.
-                "server_settings": {
-                    "application_name": name,
-                    "jit": "off",
-                    "lock_timeout": "20s",
-                    "idle_in_transaction_session_timeout": "30s",
-                },
-            },
+            connect_args={"timeout": 10, "command_timeout": 120, "server_settings": server_settings},
+        )
+        self._url = asyncpg_url(url)
+        self.pulse = Pulse()
+        _followed(self.engine, self.pulse)
+        self.readers = Readers(
+            self._url,
+            most=readers,
+            waiting=readers * WAITING_FOR_EACH,
+            # To plan a statement whose parameter is a list takes longer than to run it.
+            settings={**server_settings, "plan_cache_mode": "force_generic_plan"},
+            pulse=self.pulse,
         )
         self.reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self.after_commit: list[Any] = []
         """Called with nothing after each commit that left events or jobs; they must not block."""
+
+    async def watch(self) -> None:
+        """Until cancelled: nobody waits long for a server that has fallen silent."""
+        await self.pulse.watch(is_awaited=self._is_awaited, greet=self._greet)
+
+    def _is_awaited(self) -> bool:
+        pool = cast("QueuePool", self.engine.sync_engine.pool)
+        return self.readers.is_busy or pool.checkedout() > 0
+
+    async def _greet(self) -> None:
+        connection = await connected(self._url)
+        await connection.close()
 
     def committed(self) -> None:
         for told in self.after_commit:
@@ -243,6 +298,7 @@ class Database:
                 yield connection
 
     async def close(self) -> None:
+        await self.readers.close()
         await self.engine.dispose()
 
 
@@ -250,9 +306,13 @@ class Db:
     """What reads are given: the pool and who asks. Statements may run side by side, each on a connection of
     its own."""
 
-    def __init__(self, database: Database, viewer: Viewer = NOBODY) -> None:
+    def __init__(
+        self, database: Database, viewer: Viewer = NOBODY, extras: Mapping[str, Any] | None = None
+    ) -> None:
+        """`extras` are what the program hands to every request, for reads that need more than rows."""
         self.database = database
         self.viewer = viewer
+        self.extras = extras or {}
 
     async def scalars(self, statement: Executable) -> Sequence[Any]:
         async def read(session: AsyncSession) -> Sequence[Any]:
@@ -265,6 +325,11 @@ class Db:
             return (await session.execute(statement)).all()
 
         return await self._retried(read)
+
+    async def fetch(self, text: str, values: Sequence[Any]) -> list[Any]:
+        """Rows as the driver gives them, over the readers' connections."""
+        with translated():
+            return await self.database.readers.fetch(text, values)
 
     async def scalar(self, statement: Executable) -> Any:
         found = await self.scalars(statement)

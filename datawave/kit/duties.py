@@ -20,6 +20,7 @@ from datawave.kit import audit
 from datawave.kit.access import SYSTEM
 from datawave.kit.commands import Commands, insert_events
 from datawave.kit.database import Database, translated
+from datawave.kit.ending import ended
 from datawave.kit.errors import UnavailableError
 from datawave.kit.events import Event
 from datawave.kit.work import take_up_silent
@@ -106,9 +107,7 @@ class Duties:
         ]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(self._tasks)
 
     async def _keep(self, standing: Standing) -> None:
         while True:

@@ -59,6 +59,18 @@ def any_key_of(text: str, *, path: Sequence[str]) -> UUID:
     return parts[1]
 
 
+def named_among(words: Sequence[str], text: str, *, path: Sequence[str]) -> tuple[str, UUID]:
+    """The word and key in a global id of one of these words."""
+    parts = taken_apart(text)
+    if parts is None or parts[0] not in words:
+        raise invalid(
+            "This is the id of something else; ids come from the API and are passed on unchanged.",
+            path=path,
+            expected=" or ".join(f"{word}_…" for word in words),
+        )
+    return parts
+
+
 def keys_of(word: str, texts: Sequence[str], *, path: Sequence[str] = ("ids",)) -> list[UUID]:
     return [key_of(word, text, path=[*path, str(at)]) for at, text in enumerate(texts)]
 

@@ -20,7 +20,9 @@ import structlog
 from broadcaster import Broadcast
 from redis.asyncio import Redis
 
+from datawave.kit import passing
 from datawave.kit.channels import QUIET, ValkeyBackend
+from datawave.kit.ending import ended
 from datawave.kit.events import ALL, Logged, from_wire
 
 log = structlog.get_logger(__name__)
@@ -86,7 +88,7 @@ class Follower:
         self.place = max(self.place, position)
 
     def take(self) -> Taken:
-        taken = Taken(self.look, list(self._waiting), list(self._progress.values()), self.head)
+        taken = Taken(self.look, list(self._waiting), list(self._progress.items()), self.head)
         self.look = False
         self._waiting.clear()
         self._progress.clear()
@@ -101,7 +103,7 @@ class Follower:
 class Taken:
     look: bool
     told: list[Told]
-    progress: list[dict[str, Any]]
+    progress: list[tuple[str, dict[str, Any]]]
     head: int
 
 
@@ -149,9 +151,7 @@ class Live:
         tasks += self._listening
         if self._beat:
             tasks.append(self._beat)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(tasks)
         await self._broadcast.disconnect()
 
     @property
@@ -244,6 +244,7 @@ class Live:
             for follower in topic.followers:
                 follower.tell_progress(str(message.get("key")), message["progress"])
         elif told := _told(message.get("events")):
+            passing.events.noticed()
             for follower in topic.followers:
                 follower.tell(told)
         else:

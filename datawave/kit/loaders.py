@@ -5,18 +5,19 @@ All of them put the viewer's predicate into the statement: a row that may not be
 
 from __future__ import annotations
 
-from collections import defaultdict
+import asyncio
+from asyncio import Future
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import Any, TypeVar
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, bindparam, func, select, true
-from sqlalchemy.orm import aliased
 from strawberry.dataloader import DataLoader
 
-from datawave.kit.access import visible
 from datawave.kit.database import Db
-from datawave.kit.pages import Asked, Key, Page, paged, windowed
+from datawave.kit.kept import kept
+from datawave.kit.pages import Asked
+from datawave.kit.reads import Loaded, Related, Shape, by_id
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -25,107 +26,68 @@ Batch = Callable[[Db, Sequence[Any]], Awaitable[Mapping[Any, Any]]]
 """A loader for what cannot be declared: from keys to what was found."""
 
 
+def _frozen(value: Any) -> Hashable:
+    """Arguments as something to find their loader by; inputs are dataclasses."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return (type(value), *(_frozen(getattr(value, each.name)) for each in fields(value)))
+    if isinstance(value, Mapping):
+        return tuple((name, _frozen(each)) for name, each in cast("Mapping[str, Any]", value).items())
+    if isinstance(value, list | tuple):
+        return tuple(_frozen(each) for each in cast("Sequence[Any]", value))
+    return value
+
+
+class Loader(DataLoader[Any, Any]):
+    """What several ask for is not taken from all when one of them is cancelled: the executor cancels what
+    stands beside an error."""
+
+    def load(self, key: Any) -> Awaitable[Any]:
+        return asyncio.shield(self.found(key))
+
+    def found(self, key: Any) -> Future[Any]:
+        """Everybody's own; whoever awaits it shields it."""
+        return cast("Future[Any]", super().load(key))
+
+
 class Loaders:
     def __init__(self, db: Db) -> None:
         self._db = db
-        self._made: dict[Hashable, DataLoader[Any, Any]] = {}
+        self._made: dict[Hashable, Loader] = {}
 
-    def row(self, row: type[Any]) -> DataLoader[UUID, Any]:
+    def row(self, row: type[Any]) -> Loader:
         """A row by its id; None where it is gone or not the viewer's to see."""
         return self._loader(("row", row), lambda keys: self._rows(row, keys))
 
-    def rows_of(self, column: Any, order: Sequence[Any] = ()) -> DataLoader[UUID, list[Any]]:
-        """The few rows that refer to a parent, in order."""
-        return self._loader(
-            ("rows", column.class_, column.key, tuple(str(each) for each in order)),
-            lambda keys: self._children(column, order, keys),
-        )
+    def related(self, read: Related, at: Any, arguments: Mapping[str, Any], asked: Asked | None) -> Loader:
+        """What a type declares to belong to its rows: for each key the rows, and as of when they are."""
 
-    def page_of(
-        self, column: Any, order: Sequence[Key], asked: Asked, where: Sequence[ColumnElement[bool]] = ()
-    ) -> DataLoader[UUID, Page[Any]]:
-        """A page of the rows that refer to a parent: for many parents one statement with a page each."""
-        where_text = tuple(
-            str(part.compile(compile_kwargs={"literal_binds": False})) + repr(part.compile().params)
-            for part in where
-        )
-        key = (
-            "page",
-            column.class_,
-            column.key,
-            asked,
-            where_text,
-            tuple((k.column.key, k.descending) for k in order),
-        )
-        return self._loader(key, lambda keys: self._pages(column, order, asked, where, keys))
+        reading = kept(read.describe, of_parents=True)
 
-    def batch(self, load: Batch, missing: Any = None) -> DataLoader[Any, Any]:
+        async def load(keys: list[Any]) -> list[Any]:
+            if asked is not None:
+                pages, then = await reading.pages(self._db, asked, keys, at, arguments)
+                return [(pages[key], then) for key in keys]
+            found, then = await reading.grouped(self._db, keys, at, arguments)
+            if read.shape is Shape.MANY:
+                return [(found.get(key, []), then) for key in keys]
+            return [(found[key][0], then) if key in found else None for key in keys]
+
+        return self._loader(("related", read, at, _frozen(arguments), asked), load)
+
+    def loaded(self, read: Loaded, at: Any) -> Loader:
+        """What a function finds for many keys."""
+
         async def found(keys: list[Any]) -> list[Any]:
-            values = await load(self._db, keys)
-            return [values.get(key, missing) for key in keys]
+            values = await read.load(self._db, keys, at)
+            return [values.get(key, read.missing) for key in keys]
 
-        return self._loader(("batch", load), found)
+        return self._loader(("loaded", read, at), found)
 
-    def _loader(
-        self, key: Hashable, load: Callable[[list[Any]], Awaitable[list[Any]]]
-    ) -> DataLoader[Any, Any]:
+    def _loader(self, key: Hashable, load: Callable[[list[Any]], Awaitable[list[Any]]]) -> Loader:
         if key not in self._made:
-            self._made[key] = DataLoader(load_fn=load)
+            self._made[key] = Loader(load_fn=load)
         return self._made[key]
 
     async def _rows(self, row: type[Any], keys: list[UUID]) -> list[Any]:
-        found = await self._db.scalars(select(row).where(row.id.in_(keys), visible(row, self._db.viewer)))
-        by_id = {each.id: each for each in found}
-        return [by_id.get(key) for key in keys]
-
-    async def _children(self, column: Any, order: Sequence[Any], keys: list[UUID]) -> list[list[Any]]:
-        row = column.class_
-        found = await self._db.scalars(
-            select(row).where(column.in_(keys), visible(row, self._db.viewer)).order_by(*order)
-        )
-        by_parent: dict[UUID, list[Any]] = defaultdict(list)
-        for each in found:
-            by_parent[getattr(each, column.key)].append(each)
-        return [by_parent[key] for key in keys]
-
-    async def _pages(
-        self,
-        column: Any,
-        order: Sequence[Key],
-        asked: Asked,
-        where: Sequence[ColumnElement[bool]],
-        keys: list[UUID],
-    ) -> list[Page[Any]]:
-        row = column.class_
-        mine = [visible(row, self._db.viewer), *where]
-        parents = select(func.unnest(bindparam("parents", keys, ARRAY(Uuid()))).label("parent")).subquery()
-        window = windowed(select(row).where(column == parents.c.parent, *mine), order, asked).lateral(
-            "window"
-        )
-        child = aliased(row, window)
-        directions = [
-            getattr(child, key.column.key).desc()
-            if key.descending is not asked.backwards
-            else getattr(child, key.column.key).asc()
-            for key in order
-        ]
-        found = await self._db.rows(
-            select(parents.c.parent, child)
-            .select_from(parents.join(window, true()))
-            .order_by(parents.c.parent, *directions)
-        )
-        by_parent: dict[UUID, list[Any]] = defaultdict(list)
-        for parent, each in found:
-            by_parent[parent].append(each)
-        counts = self._counts(column, mine)
-        return [paged(by_parent[key], order, asked, total=lambda key=key: counts.load(key)) for key in keys]
-
-    def _counts(self, column: Any, where: Sequence[ColumnElement[bool]]) -> DataLoader[UUID, int]:
-        async def count(keys: list[UUID]) -> list[int]:
-            found = await self._db.rows(
-                select(column, func.count()).where(column.in_(keys), *where).group_by(column)
-            )
-            by_parent: dict[UUID, int] = dict(found)
-            return [by_parent.get(key, 0) for key in keys]
-
-        return DataLoader(load_fn=count)
+        found, _ = await kept(by_id(row), of_parents=True).grouped(self._db, keys, None, {})
+        return [found[key][0] if key in found else None for key in keys]

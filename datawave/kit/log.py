@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import ColumnElement, literal, select
 
 from datawave.kit import tables
 from datawave.kit.cursors import expired, log_cursor, log_position
-from datawave.kit.database import Database
+from datawave.kit.database import Database, translated
 from datawave.kit.errors import UnavailableError
-from datawave.kit.events import ALL, Logged, from_row
+from datawave.kit.events import ALL, WIRE, Logged, from_row
 from datawave.kit.live import Live
 
 log = structlog.get_logger(__name__)
 R = TypeVar("R")
 
 PAGE = 500
+STANDING = "SELECT epoch, head, oldest FROM event_log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,10 @@ class Standing:
 
 
 async def standing(database: Database) -> Standing:
-    async with database.session() as session:
-        row = (await session.execute(select(tables.EventLog))).scalar_one()
-        return Standing(row.epoch, row.head, row.oldest)
+    """By the driver itself: everybody of a herd that returns asks this."""
+    with translated():
+        [row] = await database.readers.fetch(STANDING, ())
+    return Standing(*row)
 
 
 async def heads(database: Database, topics: Sequence[str]) -> dict[str, int]:
@@ -72,22 +74,23 @@ async def page(
     after: int,
     most: int = PAGE,
     where: ColumnElement[bool] | None = None,
-) -> list[tables.Event]:
-    """The next events of a topic, in order."""
+) -> list[Logged]:
+    """The next events of a topic, in order. Objects of the ORM are left to the garbage collector: of a herd
+    that returns, it would have millions."""
     event, place = tables.Event, tables.EventTopic
+    query = select(*(getattr(event, name) for name in WIRE))
     if topic == ALL:
-        query = select(event).where(event.position > after).order_by(event.position)
+        query = query.where(event.position > after).order_by(event.position)
     else:
         query = (
-            select(event)
-            .join(place, place.position == event.position)
+            query.join(place, place.position == event.position)
             .where(place.topic == topic, place.position > after)
             .order_by(place.position)
         )
     if where is not None:
         query = query.where(where)
     async with database.session() as session:
-        return list(await session.scalars(query.limit(most)))
+        return [from_row(row) for row in await session.execute(query.limit(most))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,19 @@ class Step:
     event: Logged | None
     progress: dict[str, Any] | None
     cursor: str
+    key: str = ""
+    """Of progress: a later one with the same key replaces it."""
+
+
+Moved = Callable[[str, int], None]
+"""Hears of every place that a reader has passed, as cursor and position."""
+
+
+Read = Callable[[], Awaitable[Sequence[Logged]]]
+
+
+def nobody_hears(_cursor: str, _position: int) -> None:
+    """Nobody asks how far the reader has come."""
 
 
 async def follow(
@@ -106,20 +122,20 @@ async def follow(
     topic: str,
     *,
     after: str | None,
-    moved: Callable[[str], None] = lambda _cursor: None,
+    moved: Moved = nobody_hears,
 ) -> AsyncGenerator[Step]:
     """Subscribe, read the log, drain, then live. Each event once and in order; `moved` hears every place that
     the reader has passed (it asked for more), so that a quiet or filtered stream never falls behind."""
     async with live.following(topic) as follower:
         start = await begin_after(database, after)
         reader = _Reader(database, topic, start)
-        moved(reader.cursor)
+        moved(reader.cursor, reader.last)
         behind = True
         while True:
             if behind:
                 async for step in reader.caught_up():
                     yield step
-                    moved(step.cursor)
+                    moved(step.cursor, reader.last)
             follower.read_to(reader.last)
             taken = follower.take()
             behind = taken.look
@@ -130,17 +146,56 @@ async def follow(
                 if told.event.position > reader.last:
                     step = reader.step(told.event)
                     yield step
-                    moved(step.cursor)
-            for value in taken.progress:
-                yield Step(None, value, reader.cursor)
+                    moved(step.cursor, reader.last)
+            for key, value in taken.progress:
+                yield Step(None, value, reader.cursor, key)
             if behind:
                 await reader.same_life()
             elif taken.head > reader.last:
                 # Read by the beat before all that was taken: nothing of the topic stands between.
                 reader.last = taken.head
-                moved(reader.cursor)
+                moved(reader.cursor, reader.last)
             else:
                 await follower.changed()
+
+
+class Ahead(Protocol):
+    """Readers of the same topic that one who catches up is to meet."""
+
+    async def begun(self) -> None: ...
+
+    def hold(self) -> int:
+        """Where they stand; what comes beyond it is kept until `enter`."""
+        ...
+
+    def enter(self, place: int) -> bool: ...
+
+    async def together(self, what: Hashable, goal: int, read: Read) -> Sequence[Logged]:
+        """What `read` gives, or gave another who was to meet them when they stood at the goal already."""
+        ...
+
+
+async def catch_up(
+    database: Database, topic: str, *, after: str | None, ahead: Ahead, moved: Moved = nobody_hears
+) -> AsyncGenerator[Step]:
+    """Reads the log from the cursor on until it has met those ahead, and ends there.
+
+    What they have been told has been committed: a page read after looking where they stand holds all up to
+    there. So each round ends no nearer than where they stood when it began, and the rest was kept."""
+    reader = _Reader(database, topic, await begin_after(database, after))
+    moved(reader.cursor, reader.last)
+    while not ahead.enter(reader.last):
+        await ahead.begun()
+        goal = ahead.hold()
+        if goal <= reader.last:
+            continue
+        events = await ahead.together((topic, reader.last), goal, reader.next_page)
+        for event in events:
+            yield reader.step(event, replayed=True)
+            moved(reader.cursor, reader.last)
+        if len(events) < PAGE and goal > reader.last:
+            reader.last = goal
+            moved(reader.cursor, reader.last)
 
 
 class _Reader:
@@ -160,13 +215,16 @@ class _Reader:
         self.last = event.position
         return Step(replace(event, cursor=self.cursor, replayed=replayed), None, self.cursor)
 
+    async def next_page(self) -> list[Logged]:
+        return await _despite_outages(lambda: page(self._database, self._topic, after=self.last))
+
     async def caught_up(self) -> AsyncGenerator[Step]:
         """All that the log holds of the topic after this place."""
         while True:
-            rows = await _despite_outages(lambda: page(self._database, self._topic, after=self.last))
-            for row in rows:
-                yield self.step(from_row(row), replayed=True)
-            if len(rows) < PAGE:
+            events = await self.next_page()
+            for event in events:
+                yield self.step(event, replayed=True)
+            if len(events) < PAGE:
                 return
 
     async def same_life(self) -> None:

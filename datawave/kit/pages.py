@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Generic, TypeVar, cast
+from functools import cached_property
+from typing import Any, Generic, TypeVar, cast, overload
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, false, literal, or_
 
 from datawave.kit.cursors import list_cursor, list_place
-from datawave.kit.database import Db
 from datawave.kit.errors import ErrorCode, InputError, invalid
 
 T = TypeVar("T")
@@ -59,6 +59,12 @@ class Asked:
     def most(self) -> int:
         return (self.last if self.backwards else self.first) or DEFAULT
 
+    def from_end(self) -> Asked:
+        """The same of a list whose end is what one looks at first."""
+        if self.first is None and self.after is None:
+            return Asked(last=self.last or DEFAULT, before=self.before)
+        return self
+
     def checked(self) -> Asked:
         for name in ("first", "last"):
             value = getattr(self, name)
@@ -90,9 +96,14 @@ class Key:
     column: Any
     descending: bool = False
 
-    @property
+    @cached_property
     def may_be_null(self) -> bool:
         return getattr(self.column.expression, "nullable", None) is not False
+
+    @cached_property
+    def kind(self) -> type[Any]:
+        """Python's type of its values."""
+        return cast("type[Any]", self.column.type.python_type)
 
     def literal(self, value: Any) -> Any:
         return literal(value, self.column.type)
@@ -110,7 +121,7 @@ class Key:
         return self.column.is_not(None) if value is None else self.column < self.literal(value)
 
 
-def _comparable(value: Any) -> Any:
+def comparable(value: Any) -> Any:
     match value:
         case Enum():
             return value.value
@@ -137,7 +148,7 @@ def _typed(key: Key, value: Any, path: Sequence[str]) -> Any:
     if value is None and key.may_be_null:
         return None
     try:
-        kind = cast("type[Any]", key.column.type.python_type)
+        kind = key.kind
         if kind in READ:
             return READ[kind](value)
         if issubclass(kind, Enum):
@@ -151,60 +162,56 @@ def _typed(key: Key, value: Any, path: Sequence[str]) -> Any:
     return value
 
 
-def _beyond(order: Sequence[Key], values: Sequence[Any], *, forwards: bool) -> ColumnElement[bool]:
-    """Rows after (or before) a place. One comparison of rows where all parts run the same way and none may be
-    null."""
-    if len({key.descending for key in order}) == 1 and not any(key.may_be_null for key in order):
-        left = tuple_(*(key.column for key in order))
-        right = tuple_(*(key.literal(value) for key, value in zip(order, values, strict=True)))
-        return left < right if order[0].descending is forwards else left > right
-    clauses: list[ColumnElement[bool]] = []
-    for at, (key, value) in enumerate(zip(order, values, strict=True)):
-        same = [k.equal(v) for k, v in zip(order[:at], values[:at], strict=True)]
-        further = key.below(value) if key.descending is forwards else key.above(value)
-        clauses.append(and_(*same, further))
-    return or_(*clauses)
+def place_of(order: Sequence[Key], cursor: str, path: Sequence[str]) -> list[Any]:
+    """The values of the order's parts at a cursor."""
+    place = list_place(cursor, length=len(order), path=path)
+    return [_typed(key, value, path) for key, value in zip(order, place, strict=True)]
 
 
-def windowed(
-    query: Select[Any], order: Sequence[Key], asked: Asked, *, path: Sequence[str] = ()
-) -> Select[Any]:
-    """The query bounded to the page asked for, with one row more to see whether there is a next page."""
-    asked = asked.checked()
-    for name, forwards in (("after", True), ("before", False)):
-        cursor = getattr(asked, name)
-        if cursor is not None:
-            where = [*path, name]
-            place = list_place(cursor, length=len(order), path=where)
-            values = [_typed(key, value, where) for key, value in zip(order, place, strict=True)]
-            query = query.where(_beyond(order, values, forwards=forwards))
-    for key in order:
-        descending = key.descending is not asked.backwards
-        query = query.order_by(key.column.desc() if descending else key.column.asc())
-    return query.limit(asked.most + 1)
+class _Cursors(Sequence[str]):
+    """Where rows stand, written when it is read: most pages say it of their last row alone."""
+
+    def __init__(self, rows: Sequence[Any], names: Sequence[str]) -> None:
+        self._rows, self._names = rows, names
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str]: ...
+    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+        if isinstance(at, slice):
+            return [self._of(row) for row in self._rows[at]]
+        return self._of(self._rows[at])
+
+    def _of(self, row: Any) -> str:
+        return list_cursor([comparable(getattr(row, name)) for name in self._names])
+
+
+def shown_of(rows: Sequence[T], asked: Asked) -> list[T]:
+    """The rows that belong to a page, in their order, out of those that its statement gave: it reads one more
+    than was asked for, and from where the page begins."""
+    shown = list(rows[: asked.most])
+    return shown[::-1] if asked.backwards else shown
+
+
+def further(asked: Asked, *, more: bool) -> tuple[bool, bool]:
+    """Whether there are rows after a page, and before it, where the statement gave `more` than the page."""
+    if asked.backwards:
+        return asked.before is not None, more
+    return more, asked.after is not None
 
 
 def paged(rows: Sequence[Any], order: Sequence[Key], asked: Asked, *, total: Any = None) -> Page[Any]:
-    """The page from what `windowed` found."""
-    more = len(rows) > asked.most
-    kept = list(rows[: asked.most])
-    if asked.backwards:
-        kept.reverse()
-    cursors = [list_cursor([_comparable(getattr(row, key.column.key)) for key in order]) for row in kept]
+    """The page from what its statement gave."""
+    shown = shown_of(rows, asked)
+    has_next, has_previous = further(asked, more=len(rows) > len(shown))
     return Page(
-        rows=kept,
-        cursors=cursors,
-        has_next=more if not asked.backwards else asked.before is not None,
-        has_previous=more if asked.backwards else asked.after is not None,
+        rows=shown,
+        cursors=_Cursors(shown, [key.column.key for key in order]),
+        has_next=has_next,
+        has_previous=has_previous,
         total=total,
     )
-
-
-async def page_of(db: Db, query: Select[Any], order: Sequence[Key], asked: Asked) -> Page[Any]:
-    """One page of one list; the total is counted only if somebody reads it."""
-    rows = await db.scalars(windowed(query, order, asked))
-
-    async def total() -> int:
-        return await db.scalar(select(func.count()).select_from(query.order_by(None).subquery()))
-
-    return paged(rows, order, asked, total=total)

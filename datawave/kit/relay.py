@@ -18,7 +18,7 @@ import structlog
 from arq.connections import ArqRedis
 from sqlalchemy import text
 
-from datawave.kit import metrics
+from datawave.kit import metrics, passing
 from datawave.kit.database import Database
 from datawave.kit.errors import UnavailableError
 from datawave.kit.events import ALL, WIRE
@@ -66,6 +66,7 @@ class Relay:
         self.placed = 0
 
     def wake(self) -> None:
+        passing.events.noticed()
         self._wake.set()
 
     async def run(self) -> None:
@@ -123,6 +124,7 @@ class Relay:
     async def _publish(self, rows: Sequence[Any]) -> None:
         if not rows:
             return
+        passing.events.noticed()
         by_topic: dict[str, list[Placed]] = defaultdict(list)
         for row in rows:
             wire = to_wire(row)

@@ -11,10 +11,9 @@ import logging
 import re
 import sys
 from collections import OrderedDict
-from collections.abc import Generator, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Mapping, MutableMapping
 from contextvars import ContextVar
-from secrets import token_hex
+from random import getrandbits
 from typing import Any, Literal, TextIO, cast
 
 import structlog
@@ -77,19 +76,24 @@ def redacted(text: str) -> str:
     return _redactor.clean(text)
 
 
-@contextmanager
-def bound(request: str) -> Generator[None]:
+class bound:  # it is used as a function
     """Everything logged inside belongs to this request."""
-    token = request_id.set(request)
-    try:
-        yield
-    finally:
-        request_id.reset(token)
+
+    __slots__ = ("_request", "_token")
+
+    def __init__(self, request: str) -> None:
+        self._request = request
+
+    def __enter__(self) -> None:
+        self._token = request_id.set(self._request)
+
+    def __exit__(self, *_: object) -> None:
+        request_id.reset(self._token)
 
 
 def request_id_of(given: str | None) -> str:
     """The id that a caller gave its request, where it is one; else a new one."""
-    return given if given and _REQUEST_ID.match(given) else token_hex(8)
+    return given if given and _REQUEST_ID.match(given) else f"{getrandbits(64):016x}"
 
 
 def set_up(

@@ -8,13 +8,12 @@ others nothing is made. OpenTelemetry is imported by `record` alone.
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from secrets import token_hex
+from random import getrandbits, random
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ def traceparent() -> str | None:
 
 def begun(id: str | None = None) -> Trace:
     """A new trace; whether it is recorded is decided here."""
-    return Trace(id or token_hex(16), recorded=_recorder is not None and random.random() < _share)
+    return Trace(id or f"{getrandbits(128):032x}", recorded=_recorder is not None and random() < _share)
 
 
 def continued(traceparent: str | None) -> Trace | None:
@@ -99,14 +98,19 @@ def continued(traceparent: str | None) -> Trace | None:
     return Trace(matched[1], matched[2], bool(int(matched[3], 16) & 1)) if matched else None
 
 
-@contextmanager
-def within(trace: Trace) -> Generator[None]:
+class within:  # it is used as a function
     """Everything inside belongs to this trace."""
-    token = _here.set(trace)
-    try:
-        yield
-    finally:
-        _here.reset(token)
+
+    __slots__ = ("_token", "_trace")
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+
+    def __enter__(self) -> None:
+        self._token = _here.set(self._trace)
+
+    def __exit__(self, *_: object) -> None:
+        _here.reset(self._token)
 
 
 def started(

@@ -83,10 +83,24 @@ class Limits(BaseSettings):
     limit_aliases: Amount = setting(100, "Most aliases in a document.")
     limit_directives: Amount = setting(50, "Most directives in a document.")
     limit_fragment_spreads: Amount = setting(200, "Most fragment spreads in a document.")
+    limit_points: Amount = setting(
+        100_000, "Most points that one operation may cost; the schema's `@cost` says what fields cost."
+    )
+    limit_points_per_minute: Amount = setting(
+        3_000_000, "Points that somebody signed in may spend in a minute, in all processes together."
+    )
+    limit_points_per_minute_unsigned: Amount = setting(
+        300_000, "Points that an address may spend in a minute without signing in."
+    )
     limit_variables_bytes: Amount = setting(1_000_000, "Largest variables of a request, in bytes of JSON.")
     limit_json_depth: Amount = setting(64, "Deepest nesting of JSON that is read.")
     limit_page_size: Annotated[int, Field(ge=50, le=10_000)] = setting(
         500, "Most things in one page of a list: the largest `first` and `last`."
+    )
+    planned_reads: bool = setting(
+        True,
+        "Answer queries by plans where there is one; false lets the ordinary executor answer all of them, to"
+        " compare the two.",
     )
     limit_errors: Amount = setting(20, "Most errors in one answer.")
     limit_body_seconds: Seconds = setting(30.0, "Time in which the body must arrive.")
@@ -163,8 +177,15 @@ class Settings(Limits):
         "Whether the first start brings a demo source (also as DEMO).",
         alias=AliasChoices("DATAWAVE_DEMO", "DEMO"),
     )
+    api_processes: int = setting(1, "API processes that `datawave up` starts, on one port.")
+    drain_seconds: Seconds = setting(
+        5.0, "Time in which an API process that is told to leave (SIGTERM) keeps connections nobody uses."
+    )
     workers: int = setting(1, "Worker processes that `datawave up` starts.")
-    database_pool: Amount = setting(10, "Most connections to PostgreSQL that one process holds.")
+    database_pool: Amount = setting(
+        10, "Most connections to PostgreSQL that one process holds for commands and duties."
+    )
+    database_readers: Amount = setting(8, "Most connections to PostgreSQL that one process holds for reads.")
     otlp_endpoint: str | None = setting(
         None,
         "Where traces go: an OpenTelemetry collector that takes OTLP over HTTP, such as http://127.0.0.1:4318;"
@@ -192,6 +213,14 @@ class Settings(Limits):
     private_hosts: Names = setting(
         (), "Hosts or networks at private addresses that may be sources all the same."
     )
+    documents: Folders = setting(
+        (),
+        "Manifests of registered documents, or folders with them; by default documents/ in the home. The"
+        " dashboard's own are always known.",
+    )
+    registered_documents_only: bool = setting(
+        False, "Whether only registered documents are answered (the dashboard's, agents', and `documents`)."
+    )
     agent_name: str = setting("local", "Name of the agent that runs here.")
     agent_statement_seconds: Seconds = setting(60.0, "Time limit of one statement at a source.")
     sample_rows: Annotated[int, Field(ge=0, le=100_000)] = setting(
@@ -215,7 +244,7 @@ class Settings(Limits):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return in_order(settings_cls, init_settings, env_settings, dotenv_settings)
 
-    @field_validator("file_roots", "private_hosts", mode="before")
+    @field_validator("file_roots", "documents", "private_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return _listed(value)
@@ -282,7 +311,7 @@ class Settings(Limits):
             raise ValueError("must be an e-mail address")
         return value.strip()
 
-    @field_validator("workers")
+    @field_validator("api_processes", "workers")
     @classmethod
     def _some(cls, value: int) -> int:
         if not 1 <= value <= 64:
@@ -292,6 +321,18 @@ class Settings(Limits):
     @property
     def place(self) -> Home:
         return Home(self.home)
+
+    @property
+    def connections(self) -> int:
+        """The most that the processes of `datawave up` have to PostgreSQL, one that takes another's place and
+        somebody at a console counted in."""
+        each = 2 * self.database_pool + self.database_readers
+        return (self.api_processes + 1 + self.workers) * each + 5
+
+    @property
+    def leave_seconds(self) -> float:
+        """Time that an API process gives to what is under way when it leaves."""
+        return max(20.0, self.drain_seconds)
 
     @property
     def local_url(self) -> str:

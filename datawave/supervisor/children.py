@@ -14,7 +14,7 @@ from pathlib import Path
 
 from datawave.embedded import processes
 from datawave.embedded.processes import CannotRun
-from datawave.supervisor.word import WORD
+from datawave.supervisor.word import READY, WORD
 
 REFUSED = 2
 """The exit code of a program that would refuse again: it has said why, and is not started again."""
@@ -25,6 +25,16 @@ TRIES_TO_START = 5
 LARGEST_LOG = 10_000_000
 
 
+class Renewed(Enum):
+    """How a child is replaced by a fresh one while the others go on."""
+
+    NEVER = auto()
+    BESIDE = auto()
+    """The fresh one is ready before the former is told to leave, by SIGTERM."""
+    AFTER = auto()
+    """There cannot be two: the former ends first."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Child:
     """What to run. `command` is asked at every start and may prepare; it raises `CannotRun` with one line."""
@@ -33,7 +43,13 @@ class Child:
     title: str
     command: Callable[[], Sequence[str]]
     ready: Callable[[int], bool] | None = None
-    """Asked with the process's id until it says yes; None means at once."""
+    """Asked with the process's id until it says yes; None means at once, or when it `tells`."""
+    tells: bool = False
+    """It says by itself that it is ready."""
+    inherits: tuple[int, ...] = ()
+    """Descriptors of ours that it gets."""
+    renewed: Renewed = Renewed.NEVER
+    leave_within: float = 30.0
     after: tuple[str, ...] = ()
     """Started when these are ready, or done."""
     ahead: bool = False
@@ -59,6 +75,7 @@ class State(Enum):
     HELD = auto()
     STARTING = auto()
     READY = auto()
+    LEAVING = auto()
     DONE = auto()
     GIVEN_UP = auto()
 
@@ -75,11 +92,22 @@ class Kept:
     not_before: float = 0.0
     ends: int = 0
     was_ready: bool = False
-    trouble: str | None = None
-    """Why everything has to end."""
+    on_trial: bool = False
+    """To take another's place: it has one try, and if it fails nobody is the worse for it."""
+    why: str = ""
+    """It was given up."""
     _born: float = field(default_factory=time.monotonic)
     _word: int | None = None
     """The end of the pipe through which a child that was started ahead is told to go on."""
+    _telling: int | None = None
+    """The end of the pipe through which a child tells that it is ready."""
+    _gone_by: float = 0.0
+
+    @property
+    def trouble(self) -> str | None:
+        """Why everything has to end."""
+        needed = self.child.needed and not self.on_trial
+        return self.why if needed and self.state is State.GIVEN_UP else None
 
     @property
     def name(self) -> str:
@@ -100,6 +128,8 @@ class Kept:
                 self._ended(code)
             elif self.state is State.STARTING and not self.child.once:
                 self._look()
+            elif self.state is State.LEAVING and time.monotonic() > self._gone_by:
+                processes.kill_group(self.process.pid)
         if (
             self.state is State.WAITING
             and time.monotonic() >= self.not_before
@@ -117,7 +147,16 @@ class Kept:
             return 0.0
         if self.state is State.WAITING and (self.child.ahead or all(map(ready, self.child.after))):
             return max(0.0, self.not_before - time.monotonic())
+        if self.state is State.LEAVING and self.process is not None:
+            return max(0.05, self._gone_by - time.monotonic())
         return None
+
+    def leave(self) -> None:
+        """It ends when it has done what it has begun; if another took its place, for good."""
+        assert self.process is not None
+        self.state = State.LEAVING
+        self._gone_by = time.monotonic() + self.child.leave_within
+        self.process.send_signal(signal.SIGTERM)
 
     def _start(self) -> None:
         try:
@@ -130,7 +169,7 @@ class Kept:
             self._give_up(str(refused))
             return
         except OSError as refused:
-            self._forget_word()
+            self._forget_pipes()
             self._again(f"cannot be started ({refused.strerror})")
             return
         if self.child.ahead:
@@ -141,30 +180,38 @@ class Kept:
     def _begun(self) -> None:
         self.started = time.monotonic()
         self.state = State.STARTING
-        if self.child.ready is None and not self.child.once:
+        if self.child.ready is None and not (self.child.once or self.child.tells):
             self._is_ready()
 
     def _let_go(self) -> None:
         assert self._word is not None
         with contextlib.suppress(BrokenPipeError):  # it ended; that is seen at the next step
             os.write(self._word, b"\n")
-        self._forget_word()
+        os.close(self._word)
+        self._word = None
         self._begun()
 
-    def _forget_word(self) -> None:
-        if self._word is not None:
-            os.close(self._word)
-            self._word = None
+    def _forget_pipes(self) -> None:
+        for descriptor in (self._word, self._telling):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._word = self._telling = None
 
     def _popen(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        environment = dict(self.child.environment) if self.child.environment is not None else None
+        environment = dict(os.environ if self.child.environment is None else self.child.environment)
+        inherited = [*self.child.inherits]
         with contextlib.ExitStack() as stack:
-            inherited: list[int] = []
             if self.child.ahead:
                 hearing, self._word = os.pipe()
                 stack.callback(os.close, hearing)
                 inherited.append(hearing)
-                environment = {**(os.environ if environment is None else environment), WORD: str(hearing)}
+                environment[WORD] = str(hearing)
+            if self.child.tells:
+                self._telling, saying = os.pipe()
+                os.set_blocking(self._telling, False)
+                stack.callback(os.close, saying)
+                inherited.append(saying)
+                environment[READY] = str(saying)
             log = stack.enter_context(self.child.log.open("ab")) if self.child.log is not None else None
             return processes.start(
                 command,
@@ -177,15 +224,25 @@ class Kept:
 
     def _look(self) -> None:
         assert self.process is not None
-        if self.child.ready is not None and self.child.ready(self.process.pid):
+        if self._looks_ready(self.process.pid):
             self._is_ready()
         elif time.monotonic() - self.started > self.child.start_within:
             self.say(f"{self.child.title} does not answer after {self.child.start_within:g} s and is ended.")
             processes.kill_group(self.process.pid)
 
+    def _looks_ready(self, pid: int) -> bool:
+        if self._telling is None:
+            return self.child.ready is not None and self.child.ready(pid)
+        try:
+            return os.read(self._telling, 1) != b""
+        except BlockingIOError:
+            return False
+
     def _is_ready(self) -> None:
         self.state = State.READY
-        if self.was_ready:
+        if self.on_trial:
+            self.say(f"{self.child.title} is renewed.")
+        elif self.was_ready:
             self.say(f"{self.child.title} is back.")
         else:
             self.say(f"  ✓ {self.child.title:<24} {time.monotonic() - self._born:5.1f} s")
@@ -195,8 +252,10 @@ class Kept:
         assert self.process is not None
         processes.kill_group(self.process.pid)
         self.process = None
-        self._forget_word()
-        if code == 0 and (self.child.once or self.child.may_finish):
+        self._forget_pipes()
+        if self.state is State.LEAVING:
+            self.state = State.DONE
+        elif code == 0 and (self.child.once or self.child.may_finish):
             self.state = State.DONE
             if self.child.once:
                 self.say(f"  ✓ {self.child.title:<24} {time.monotonic() - self._born:5.1f} s")
@@ -210,6 +269,9 @@ class Kept:
 
     def _again(self, what: str) -> None:
         """Start again, later each time; one that was never ready is given up after some tries."""
+        if self.on_trial:
+            self._give_up(f"{self.child.title} {what}")
+            return
         if self.started and time.monotonic() - self.started > CALM_AFTER:
             self.ends = 0
         self.ends += 1
@@ -223,9 +285,8 @@ class Kept:
 
     def _give_up(self, why: str) -> None:
         self.state = State.GIVEN_UP
-        if self.child.needed:
-            self.trouble = why
-        else:
+        self.why = why
+        if not self.child.needed:
             self.say(f"{why}. The rest goes on without it.")
 
     def trim_log(self) -> None:

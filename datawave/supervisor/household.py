@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from datawave.embedded import postgres, valkey
 from datawave.embedded.home import DATABASE, Home
-from datawave.supervisor.children import Child
+from datawave.supervisor import sockets
+from datawave.supervisor.children import Child, Renewed
 from datawave.supervisor.plan import Plan
 from datawave.supervisor.stamp import is_migrated, write_stamp
 
@@ -22,6 +23,8 @@ FIRST_START = "DATAWAVE_PLAN_FIRST_START"
 NEW_PASSWORD = "DATAWAVE_PLAN_NEW_PASSWORD"
 FEWER_ARENAS = {"MALLOC_ARENA_MAX": "2"}
 """glibc keeps an arena for each thread; two are enough for processes that mostly wait."""
+COUNTED_IN = "PROMETHEUS_MULTIPROC_DIR"
+"""The library's own name for the folder in which processes count together."""
 
 
 class Household:
@@ -30,6 +33,7 @@ class Household:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.home = Home(Path(plan.home))
+        self.sockets: list[socket.socket] = []
         self.was_interrupted = self.home.first_start.exists()
         self.password = "" if plan.has_admin_password or plan.production else secrets.token_urlsafe(12)
 
@@ -39,13 +43,22 @@ class Household:
             found.append(self._postgres())
         if self.plan.redis_url is None:
             found.append(self._valkey())
-        found += [self._migrate(), self._show_again(), self._serve()]
+        found += [self._migrate(), self._show_again()]
+        found += [self._serve(number) for number in range(1, self.plan.api_processes + 1)]
         found += [self._worker(number) for number in range(1, self.plan.workers + 1)]
         if self.plan.demo:
             found += [self._demo(), self._connect_demo()]
         if self.plan.web and (Path(self.plan.root) / "web" / "package.json").exists():
             found.append(self._web())
         return found
+
+    def listen(self) -> None:
+        """The API's sockets are ours: whoever comes while its processes change waits in them."""
+        self.sockets = sockets.handed_down() or sockets.listening(self.plan.host, self.plan.port)
+
+    def count_anew(self) -> None:
+        shutil.rmtree(self.home.metrics, ignore_errors=True)
+        self.home.metrics.mkdir()
 
     def claim_ports(self) -> None:
         if self.plan.database_url is None:
@@ -60,7 +73,9 @@ class Household:
             address = self.home.postgres_address()
             postgres.init_postgres(data, password=address.password)
             postgres.end_orphan(data)
-            return postgres.postgres_command(data, port=address.port)
+            connections = max(self.plan.connections, int(postgres.SMALL["max_connections"]))
+            settings = {**postgres.SMALL, "max_connections": str(connections)}
+            return postgres.postgres_command(data, port=address.port, settings=settings)
 
         return Child(
             name="postgres",
@@ -128,16 +143,26 @@ class Household:
             once=True,
         )
 
-    def _serve(self) -> Child:
+    def _serve(self, number: int) -> Child:
+        """The first one answers as soon as it can; the others take it no processor away."""
+        first = number == 1
         return Child(
-            name="serve",
-            title="API",
+            name=f"serve-{number}",
+            title="API" if first else f"API {number}",
             command=lambda: self._program("serve"),
-            ready=lambda _pid: says_ready(self.plan.local_url),
-            environment=self.environment(),
-            after=("migrate", "admin", "valkey"),
-            ahead=True,
+            tells=True,
+            inherits=tuple(each.fileno() for each in self.sockets),
+            environment=self.environment() | sockets.handing_down(self.sockets) | self._counted_in(),
+            after=("migrate", "admin", "valkey") if first else ("serve-1",),
+            ahead=first,
+            end_signal=signal.SIGINT,
+            renewed=Renewed.BESIDE,
+            leave_within=self.plan.leave_within,
         )
+
+    def _counted_in(self) -> dict[str, str]:
+        """Whichever of several answers `/metrics`, it tells of all of them."""
+        return {COUNTED_IN: str(self.home.metrics)} if self.plan.api_processes > 1 else {}
 
     def _worker(self, number: int) -> Child:
         """The first one has the built-in agent beside it. None takes the API's start a processor away, nor
@@ -147,7 +172,8 @@ class Household:
             title="Worker and agent" if number == 1 else f"Worker {number}",
             command=lambda: self._program("worker", *(["--agent"] if number == 1 else [])),
             environment=self.environment(),
-            after=("migrate", "admin", "valkey", "serve"),
+            after=("migrate", "admin", "valkey", "serve-1"),
+            renewed=Renewed.AFTER,
         )
 
     def _demo(self) -> Child:
@@ -176,7 +202,7 @@ class Household:
             title="Demo connected",
             command=lambda: self._program("demo", "connect"),
             environment=self.environment(),
-            after=("demo", "serve"),
+            after=("demo", "serve-1"),
             once=True,
             needed=False,
             skip=lambda: connected.exists() or not demo.is_wanted(self.home.path),
@@ -230,18 +256,3 @@ class Household:
 
     def has_welcomed(self) -> None:
         self.home.first_start.unlink(missing_ok=True)
-
-
-def says_ready(url: str) -> bool:
-    """Whether `/readyz` answers 200; by hand, since http.client and what it imports would stay in memory."""
-    parts = urlsplit(url)
-    try:
-        with socket.create_connection(
-            (parts.hostname or "127.0.0.1", parts.port or 80), timeout=0.5
-        ) as connection:
-            connection.sendall(
-                f"GET /readyz HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode()
-            )
-            return connection.recv(32).split(b" ")[1:2] == [b"200"]
-    except OSError:
-        return False

@@ -20,6 +20,7 @@ from types import FrameType
 from datawave.embedded import processes
 from datawave.embedded.home import write_whole
 from datawave.supervisor.children import Child, Kept
+from datawave.supervisor.renewal import ASKED_BY, Renewal
 
 TRIM_EVERY = 60.0
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -33,17 +34,22 @@ def say(line: str) -> None:
 
 
 class Supervisor:
-    """Runs children until told to end; `running` is the file in which a successor finds what we left."""
+    """Runs children until told to end; `running` is the file in which a successor finds what we left,
+    `renewed` the one that tells how a renewal went."""
 
     def __init__(
         self,
         children: Sequence[Child],
         *,
         running: Path,
+        renewed: Path,
         on_change: Callable[[Supervisor], None] | None = None,
     ) -> None:
         self.kept = {child.name: Kept(child, say) for child in children}
         self._running_file = running
+        self._renewed_file = renewed
+        self._renewal: Renewal | None = None
+        self._renewal_wanted = False
         self._on_change = on_change
         self._signals: list[int] = []
         self._wake, self._woken = socket.socketpair()
@@ -78,14 +84,28 @@ class Supervisor:
             # Under nohup a hang-up is ignored, and stays so.
             if each is not signal.SIGHUP or signal.getsignal(each) is not signal.SIG_IGN:
                 signal.signal(each, self._told)
+        signal.signal(ASKED_BY, self._asked)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
 
     def _told(self, number: int, _frame: FrameType | None) -> None:
         self._signals.append(number)
 
+    def _asked(self, _number: int, _frame: FrameType | None) -> None:
+        self._renewal_wanted = True
+
+    def _renew(self) -> None:
+        if self._renewal_wanted and self._renewal is None:
+            self._renewal_wanted = False
+            self._renewal = Renewal(self.kept, self._renewed_file, say)
+        if self._renewal is not None:
+            self._renewal.step()
+            if self._renewal.is_over:
+                self._renewal = None
+
     def _keep(self) -> str | None:
         trimmed = time.monotonic()
         while not self._signals:
+            self._renew()
             for kept in self.kept.values():
                 kept.step(self.is_settled)
                 if kept.trouble is not None:
@@ -99,7 +119,7 @@ class Supervisor:
                 for kept in self.kept.values():
                     kept.trim_log()
             due = [each for kept in self.kept.values() if (each := kept.due(self.is_settled)) is not None]
-            self._sleep(min(due, default=TRIM_EVERY))
+            self._sleep(min([*due, TRIM_EVERY if self._renewal is None else 0.05]))
         return None
 
     def _sleep(self, seconds: float) -> None:

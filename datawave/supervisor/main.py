@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from datawave.embedded import processes
+from collections.abc import Callable
+
 from datawave.embedded.processes import CannotRun
 from datawave.supervisor.household import Household
 from datawave.supervisor.keeping import Supervisor, end_predecessors, say
 from datawave.supervisor.plan import Plan
 
 
-def supervise(plan: Plan) -> int:
+def supervise(plan: Plan, household_of: Callable[[Plan], Household] = Household) -> int:
     """Run the plan to its end and give the exit code."""
-    household = Household(plan)
+    household = household_of(plan)
     try:
         household.home.prepare()
         with household.home.locked():
             end_predecessors(household.home.running)
             household.home.finish_restore()
-            refuse_taken_port(plan)
+            household.listen()
             household.claim_ports()
+            household.count_anew()
             say(f"DataWave starts (home {plan.home}) …")
             return Supervisor(
-                household.children(), running=household.home.running, on_change=Milestones(household)
+                household.children(),
+                running=household.home.running,
+                renewed=household.home.renewed,
+                on_change=Milestones(household),
             ).run()
     except CannotRun as refused:
         say(f"DataWave cannot run: {refused}")
@@ -40,16 +45,8 @@ class Milestones:
         if not self._noted and supervisor.is_settled("migrate"):
             self._noted = True
             self._household.note_migration()
-        if not self._welcomed and supervisor.is_settled("serve"):
+        if not self._welcomed and supervisor.is_settled("serve-1"):
             self._welcomed = True
             for line in self._household.welcome():
                 say(line)
             self._household.has_welcomed()
-
-
-def refuse_taken_port(plan: Plan) -> None:
-    if not processes.port_is_free(plan.host, plan.port):
-        raise CannotRun(
-            f"Port {plan.port} on {plan.host} is taken by another program: "
-            "end that one, or set DATAWAVE_PORT to a free one."
-        )

@@ -23,7 +23,11 @@ class Plan:
     origin: str
     local_url: str
     profile: str
+    api_processes: int
     workers: int
+    connections: int
+    """That the embedded PostgreSQL takes."""
+    leave_within: float
     demo: bool
     admin_email: str
     has_admin_password: bool

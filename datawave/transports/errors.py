@@ -10,6 +10,7 @@ from uuid import uuid4
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 
+from datawave.transports.door import raw
 from datawave.transports.limits import INVALID
 
 Present = Callable[[GraphQLError], dict[str, Any]]
@@ -30,7 +31,9 @@ _HAS_VALUES = re.compile(r"has invalid value|cannot represent|found|Found: |Valu
 class Rejected(Exception):
     """A request that fails before anything of it is executed, or a stream that cannot go on."""
 
-    def __init__(self, errors: Iterable[GraphQLError], *, headers: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self, errors: Iterable[GraphQLError], *, headers: Iterable[tuple[bytes, bytes]] = ()
+    ) -> None:
         self.errors = list(errors)
         self.headers = list(headers)
         super().__init__("; ".join(error.message for error in self.errors))
@@ -40,10 +43,11 @@ def rejection(code: str, message: str) -> Rejected:
     return Rejected([GraphQLError(message, extensions={"code": code})])
 
 
-def failure(error: Exception, *, headers: Iterable[tuple[str, str]] = ()) -> Rejected:
+def failure(error: Exception, *, headers: Iterable[tuple[bytes, bytes]] = ()) -> Rejected:
     """What was raised on the way to an operation; `present` tells a refusal from a bug."""
     own: Mapping[str, str] = getattr(error, "headers", {})
-    return Rejected([GraphQLError(str(error), original_error=error)], headers=[*headers, *own.items()])
+    lines = [*headers, *(raw(*line) for line in own.items())]
+    return Rejected([GraphQLError(str(error), original_error=error)], headers=lines)
 
 
 def present(error: GraphQLError) -> dict[str, Any]:

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import TracebackType
 from typing import Any
 
 from graphql import GraphQLError, OperationType
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from datawave.transports.answers import Answer, json_answer
+from datawave.transports.asking import Asking
 from datawave.transports.bodies import HttpRefused, read_get, read_post
+from datawave.transports.conditional import conditional
 from datawave.transports.credentials import Cookies, bearer
-from datawave.transports.door import Asked, Door, Position, Session, entered
+from datawave.transports.door import Asked, Door, Session, entered, raw
 from datawave.transports.errors import Rejected, failure
 from datawave.transports.execution import Engine, Operation, WrongMethod
 from datawave.transports.framing import FRAMINGS
 from datawave.transports.json import encoded
 from datawave.transports.lifetime import Clock, Lifetime
 from datawave.transports.negotiation import STREAMED, Accepted, Media
+from datawave.transports.negotiation import accepted as media_accepted
 from datawave.transports.streaming import Streamed, one, refused
+
+LONGEST_ACCEPT = 2_000
 
 # A query that takes longer is watched, so that it ends when nobody waits for it any more.
 PATIENCE_SECONDS = 1.0
+
+PARTIAL_SUCCESS = 294
+"""Of GraphQL over HTTP alone, and only in its own media type: data with errors beside it."""
 
 _STATUS = {
     "UNAUTHENTICATED": HTTPStatus.UNAUTHORIZED,
@@ -50,6 +58,10 @@ _NOT_ACCEPTABLE = (
 _STREAM_ONLY = (
     "A subscription is told as text/event-stream or multipart/mixed, or over a WebSocket: accept one."
 )
+_NO_SINGLE_CONNECTION = (
+    " The single connection mode of graphql-sse, which reserves a stream by PUT, is not offered:"
+    " send each operation by itself (distinct connections), or use the WebSocket."
+)
 
 
 class ClientGone(Exception):
@@ -66,8 +78,8 @@ class HttpEndpoint:
     now: Clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        accepted = Accepted(", ".join(request.headers.getlist("accept")) or None)
+        request = Asking(scope, receive)
+        accepted = media_accepted(", ".join(request.headers.getlist("accept"))[:LONGEST_ACCEPT])
         try:
             answer = await self._answer(request, accepted)
         except (ClientDisconnect, ClientGone):
@@ -76,13 +88,13 @@ class HttpEndpoint:
             answer = self._refusal(problem, accepted)
         except Exception as error:
             answer = self._failed(failure(error), accepted.refusal())
+        del request  # a stream is told for hours
         await answer(scope, receive, send)
 
     async def _answer(self, request: Request, accepted: Accepted) -> ASGIApp:
         if request.method not in ("GET", "POST"):
-            raise HttpRefused(
-                HTTPStatus.METHOD_NOT_ALLOWED, "Use POST or GET.", headers={"allow": "GET, POST"}
-            )
+            words = "Use POST or GET." + _NO_SINGLE_CONNECTION * (request.method in ("PUT", "DELETE"))
+            raise HttpRefused(HTTPStatus.METHOD_NOT_ALLOWED, words, headers={"allow": "GET, POST"})
         if not accepted:
             raise HttpRefused(HTTPStatus.NOT_ACCEPTABLE, _NOT_ACCEPTABLE)
         reading = request.method == "GET"
@@ -92,7 +104,10 @@ class HttpEndpoint:
         return await self._executed(request, asked, session, accepted, queries_only=reading)
 
     async def _enter(self, request: Request) -> Session:
-        token, cookie = bearer(request), self.cookies.counted(request)
+        token = bearer(request)
+        if token is not None and (session := self.door.lately(request, token=token)) is not None:
+            return session
+        cookie = self.cookies.counted(request)
         seconds = self.engine.limits.enter_seconds
         return await entered(self.door, request, token=token, cookie=cookie, seconds=seconds)
 
@@ -111,14 +126,14 @@ class HttpEndpoint:
             media = accepted.streamed()
             if media is None:
                 raise HttpRefused(HTTPStatus.NOT_ACCEPTABLE, _STREAM_ONLY)
-            return self._streamed(operation.stream(), media, session, operation)
+            return self._streamed(None, media, session, operation)
         return await self._single(request, operation, session, accepted)
 
     async def _single(
         self, request: Request, operation: Operation, session: Session, accepted: Accepted
     ) -> ASGIApp:
         if operation.kind is OperationType.QUERY:
-            async with given_up_with(request.receive):
+            with given_up_with(request.receive):
                 answer = await operation.once()
         else:
             # A change is carried through though its client went: the client cannot know how far it had come.
@@ -126,7 +141,12 @@ class HttpEndpoint:
         media = accepted.single() or Media.JSON
         if media in STREAMED:
             return self._streamed(one(answer), media, session, operation)
-        return _json(answer, media, HTTPStatus.OK, operation.context.headers)
+        if operation.context.partial and media is Media.RESPONSE:
+            return json_answer(answer, media, PARTIAL_SUCCESS, operation.context.headers)
+        if request.method == "GET":
+            known = request.headers.get("if-none-match")
+            return conditional(answer, media, operation, session, known=known)
+        return json_answer(answer, media, HTTPStatus.OK, operation.context.headers)
 
     def _rejected(self, rejected: Rejected, session: Session, accepted: Accepted) -> ASGIApp:
         media = accepted.single() or Media.JSON
@@ -134,50 +154,53 @@ class HttpEndpoint:
             return self._streamed(refused(rejected), media, session, None, rejected.headers)
         return self._failed(rejected, media)
 
-    def _failed(self, rejected: Rejected, media: Media) -> Response:
-        """By the document alone a request fails with 400, or in the older media type with 200."""
+    def _failed(self, rejected: Rejected, media: Media) -> Answer:
+        """By the document alone a request fails with 400, or in the older media type with 200.
+
+        The first edition of GraphQL over HTTP would rather see 422 where the document can be parsed; the
+        audit of its working group, and clients written by it, ask for 400.
+        """
         told = self.engine.told(rejected.errors)
         status = _status(told) or (HTTPStatus.BAD_REQUEST if media is Media.RESPONSE else HTTPStatus.OK)
         headers = list(rejected.headers)
         if status is HTTPStatus.UNAUTHORIZED:
-            headers.append(("www-authenticate", "Bearer"))
-        return _json(encoded({"errors": told}), media, status, headers)
+            headers.append((b"www-authenticate", b"Bearer"))
+        if (seconds := _wait(told)) is not None and b"retry-after" not in dict(headers):
+            headers.append((b"retry-after", b"%d" % seconds))
+        return json_answer(encoded({"errors": told}), media, status, headers)
 
     def _streamed(
         self,
-        answers: AsyncGenerator[bytes, None],
+        answers: AsyncGenerator[bytes, None] | None,
         media: Media,
         session: Session,
         operation: Operation | None,
-        headers: Sequence[tuple[str, str]] = (),
+        headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> Streamed:
         return Streamed(
+            operation=operation if answers is None else None,
             answers=answers,
             framing=FRAMINGS[media],
             engine=self.engine,
+            session=session,
             lifetime=Lifetime(session, now=self.now, notice_seconds=self.engine.limits.notice_seconds),
-            ended=session.ended,
-            position=operation.context.position if operation else Position(),
             headers=operation.context.headers if operation else headers,
         )
 
-    def _refusal(self, problem: HttpRefused, accepted: Accepted) -> Response:
+    def _refusal(self, problem: HttpRefused, accepted: Accepted) -> Answer:
         error = GraphQLError(problem.message, extensions={"code": problem.code})
         body = self.engine.failed([error])
         headers = dict(problem.headers)
         if problem.status in _BODY_UNREAD:
             # Otherwise the server reads on to the body's end, which may never come.
             headers["connection"] = "close"
-        return _json(body, accepted.refusal(), problem.status, list(headers.items()))
+        return json_answer(body, accepted.refusal(), problem.status, [raw(*line) for line in headers.items()])
 
 
-def _json(body: bytes, media: Media, status: HTTPStatus, headers: Sequence[tuple[str, str]] = ()) -> Response:
-    response = Response(body, status_code=status, media_type=f"{media}; charset=utf-8")
-    response.headers["cache-control"] = "no-store"
-    response.headers["vary"] = "accept"
-    for name, value in headers:
-        response.headers.append(name, value)
-    return response
+def _wait(told: Sequence[dict[str, Any]]) -> int | None:
+    """After how many seconds it is worth asking again."""
+    waits = (error.get("extensions", {}).get("retryAfterSeconds") for error in told)
+    return next((wait for wait in waits if isinstance(wait, int)), None)
 
 
 def _status(told: Sequence[dict[str, Any]]) -> HTTPStatus | None:
@@ -186,41 +209,36 @@ def _status(told: Sequence[dict[str, Any]]) -> HTTPStatus | None:
     return next((_STATUS[code] for code in codes if code in _STATUS), None)
 
 
-@asynccontextmanager
-async def given_up_with(receive: Receive) -> AsyncGenerator[None]:
+class given_up_with:  # it is used as a function
     """Ends the block with `ClientGone` when the client goes; short blocks pay one timer for it."""
-    task = asyncio.current_task()
-    assert task is not None
-    watch = _Watch(receive, task)
-    timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, watch.start)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if watch.gone and task.uncancel() == 0:
-            raise ClientGone from None
-        raise
-    finally:
-        timer.cancel()
-        watch.stop()
 
+    __slots__ = ("_gone", "_receive", "_task", "_timer", "_watching")
 
-class _Watch:
-    """Cancels a task when the client has gone."""
-
-    def __init__(self, receive: Receive, task: asyncio.Task[object]) -> None:
-        self._receive, self._task = receive, task
+    def __init__(self, receive: Receive) -> None:
+        self._receive, self._gone = receive, False
         self._watching: asyncio.Task[None] | None = None
-        self.gone = False
 
-    def start(self) -> None:
-        self._watching = asyncio.create_task(self._watch())
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._start)
 
-    def stop(self) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
         if self._watching is not None:
             self._watching.cancel()
+        cancelled = kind is not None and issubclass(kind, asyncio.CancelledError)
+        if cancelled and self._gone and self._task.uncancel() == 0:
+            raise ClientGone from None
+
+    def _start(self) -> None:
+        self._watching = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self.gone = True
+        self._gone = True
         self._task.cancel()

@@ -17,6 +17,12 @@ def encoded(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
 
 
+def encoded_whole(value: Any) -> bytes:
+    """Only what orjson takes, parts that are JSON already and instants in UTC among it; `TypeError` for the
+    rest."""
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z)
+
+
 HALF = re.compile("[\ud800-\udfff]")
 
 

@@ -33,7 +33,7 @@ class Lifetime:
     @property
     def over(self) -> bool:
         expires = self._session.expires_at
-        return self._session.ended.is_set() or (expires is not None and self._now() >= expires)
+        return self._session.ended or (expires is not None and self._now() >= expires)
 
     @property
     def notice(self) -> datetime | None:
@@ -51,7 +51,7 @@ class Lifetime:
 
     def farewell(self) -> Rejected:
         """What each operation is told when the session is over."""
-        said = "Your session has ended" if self._session.ended.is_set() else "Your session has expired"
+        said = "Your session has ended" if self._session.ended else "Your session has expired"
         return Rejected([GraphQLError(f"{said}; sign in again.", extensions={"code": UNAUTHENTICATED})])
 
     def _ahead(self, expires: datetime) -> timedelta:

@@ -37,6 +37,10 @@ class Limits:
     "Of one field at one place of the answer: comparing them is quadratic."
     variables_bytes: int = 1_000_000
     json_depth: int = 64
+    points: int = 100_000
+    "What one operation may cost."
+    page_size: int = 500
+    "The longest page of a list: a longer one is refused when it is read, and priced as this."
     errors: int = 20
     cached_documents: int = 1_000
     cached_tokens: int = 100_000
@@ -56,7 +60,7 @@ class Limits:
 
 def bounded_variables(variables: dict[str, Any] | None, *, size: int, limits: Limits) -> None:
     """Refuses variables too large or nested too deeply; `size` is what they took, or more."""
-    if variables is None:
+    if not variables:
         return
     if size > limits.variables_bytes and _json_size(variables) > limits.variables_bytes:
         raise Refused(INVALID, f"The variables are larger than {limits.variables_bytes:,} bytes.")
@@ -65,6 +69,8 @@ def bounded_variables(variables: dict[str, Any] | None, *, size: int, limits: Li
 
 def bounded_depth(value: Any, deepest: int, *, what: str) -> None:
     """Walks without recursion: depth is what is in doubt."""
+    if value is None:
+        return
     level = _containers([value])
     for _ in range(deepest):
         if not level:

@@ -100,12 +100,19 @@ def subscription_of(said: Said, limits: Limits) -> Asked:
     for name, kind in (("operationName", str), ("variables", dict), ("extensions", dict)):
         if payload.get(name) is not None and not isinstance(payload[name], kind):
             raise Closed(Code.BAD_REQUEST, f"`payload.{name}` is not what it has to be.")
-    if not isinstance(payload.get("query"), str):
+    if not isinstance(payload.get("query"), str) and not _names_document(payload):
         raise Closed(Code.BAD_REQUEST, "`payload.query` must be a string.")
     try:
         return asked_of(payload, size=limits.frame_bytes, limits=limits)
     except HttpRefused as refused:
         raise Refused(INVALID, refused.message) from None
+
+
+def _names_document(payload: dict[str, Any]) -> bool:
+    """A registered document is named instead of being sent."""
+    if payload.get("query") is not None:
+        return False
+    return "documentId" in payload or "persistedQuery" in (payload.get("extensions") or {})
 
 
 def next_frame(quoted_id: bytes, answer: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Media(StrEnum):
@@ -29,25 +30,36 @@ class _Range:
 class Accepted:
     """The client's `Accept`, the most wanted first."""
 
-    def __init__(self, header: str | None) -> None:
+    __slots__ = ("_refusal", "_single", "_streamed", "_wanted")
+
+    def __init__(self, header: str) -> None:
         self._wanted = _media(header or "*/*")
+        self._streamed = self._first(STREAMED)
+        self._single = self._first(SINGLE) or self._streamed
+        self._refusal = self._first(SINGLE) or Media.JSON
 
     def __bool__(self) -> bool:
         return bool(self._wanted)
 
     def single(self) -> Media | None:
         """For one answer: JSON where it is accepted at all, or a stream of one."""
-        return self._first(SINGLE) or self._first(STREAMED)
+        return self._single
 
     def streamed(self) -> Media | None:
-        return self._first(STREAMED)
+        return self._streamed
 
     def refusal(self) -> Media:
         """For an answer that there must be, whatever was asked for."""
-        return self._first(SINGLE) or Media.JSON
+        return self._refusal
 
     def _first(self, among: tuple[Media, ...]) -> Media | None:
         return next((media for media in self._wanted if media in among), None)
+
+
+@lru_cache(maxsize=256)
+def accepted(header: str) -> Accepted:
+    """The same few headers come again and again."""
+    return Accepted(header)
 
 
 def _media(header: str) -> list[Media]:

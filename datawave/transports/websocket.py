@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from graphql import OperationType
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from datawave.transports import messages
+from datawave.transports.beats import Beats
 from datawave.transports.credentials import Cookies, bearer, bearer_token
-from datawave.transports.door import UNAUTHENTICATED, Asked, Door, Position, Refused, Session, entered
-from datawave.transports.errors import Rejected, failure, rejection
-from datawave.transports.execution import Engine, Operation
-from datawave.transports.json import encoded
+from datawave.transports.door import UNAUTHENTICATED, Door, Refused, Session, entered
+from datawave.transports.errors import failure
+from datawave.transports.execution import Engine
+from datawave.transports.fanout import SLOW, frame
 from datawave.transports.lifetime import Clock, Lifetime
 from datawave.transports.limits import Bucket, Limits
 from datawave.transports.messages import Closed, Code, Said
+from datawave.transports.operations import Operations
 from datawave.transports.outflow import Gone, Outflow, Stalled
+from datawave.transports.rounds import newcomers
 from datawave.transports.serving import socket_wire_of
+from datawave.transports.tasks import Tasks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,18 +61,8 @@ _AT_THE_DOOR = {
 }
 
 
-@dataclass(eq=False, slots=True)
-class Running:
-    """One operation on a socket."""
-
-    id: str
-    quoted_id: bytes
-    position: Position = field(default_factory=Position)
-    task: asyncio.Task[None] | None = None
-
-
 class Socket:
-    """One connection. Its own task reads; each operation has a task, and timers wake it for beats and ends.
+    """One connection. Its own task reads, a timer wakes for beats and ends.
 
     Whoever finds a reason to close calls `_close`, which makes the reading end; only then are the operations
     wound up, so nothing outlives the connection save a change that is being carried through.
@@ -79,18 +71,14 @@ class Socket:
     def __init__(self, endpoint: SocketEndpoint, *, scope: Scope, receive: Receive, send: Send) -> None:
         self._endpoint, self._engine = endpoint, endpoint.engine
         self._scope, self._receive, self._asgi_send = scope, receive, send
-        self._wire = socket_wire_of(scope)
-        self._out = Outflow(send, wire=self._wire, stall_seconds=self._limits.stall_seconds)
+        self.wire = socket_wire_of(scope)
+        self._out = Outflow(send, wire=self.wire, stall_seconds=self._limits.stall_seconds)
         self._bucket = Bucket(rate=self._limits.messages_per_second, burst=self._limits.message_burst)
-        self._running: dict[str, Running] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._carried_through: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
+        self._operations = Operations(self._engine, self)
+        self._beats = Beats(self, seconds=self._limits.beat_seconds)
         self._session: Session | None = None
-        self._lifetime: Lifetime | None = None
-        self._told_end = False
-        self._initialised = self._closing = False
-        self._timer: asyncio.TimerHandle | None = None
-        self._next_beat = 0.0
+        self._initialised = self.closing = False
 
     @property
     def _limits(self) -> Limits:
@@ -99,13 +87,11 @@ class Socket:
     # --- from the first frame to the last
 
     async def serve(self) -> None:
-        if self._wire:
-            self._wire.on_leaving = lambda: self._close(
-                Code.GOING_AWAY, "The server is going away: reconnect."
-            )
+        if self.wire:
+            self.wire.listen(self)
         try:
             await self._asgi_send({"type": "websocket.accept", "subprotocol": messages.SUBPROTOCOL})
-            self._wake_in(self._limits.init_seconds)
+            self._beats.wake_in(self._limits.init_seconds)
             await self._read()
         except Gone:
             return
@@ -114,53 +100,60 @@ class Socket:
 
     async def _read(self) -> None:
         while (message := await self._receive())["type"] == "websocket.receive":
-            if self._closing:
-                continue
-            try:
-                if not self._bucket.take():
-                    raise Closed(Code.TOO_MANY, "Too many messages: slow down.")
-                await self._hear(messages.read(message.get("text"), self._limits))
-            except Closed as closed:
-                self._close(closed.code, closed.reason)
-            except Stalled:
-                self._stalled()
+            if not self.closing:
+                await self._take(message.get("text"))
+            del message  # it may be long, and the next is long in coming
+
+    async def _take(self, text: str | None) -> None:
+        try:
+            if not self._bucket.take():
+                raise Closed(Code.TOO_MANY, "Too many messages: slow down.")
+            await self._hear(messages.read(text, self._limits))
+        except Closed as closed:
+            self._close(closed.code, closed.reason)
+        except Stalled:
+            self.too_slow()
 
     def _close(self, code: Code, reason: str) -> None:
-        if self._closing:
+        if self.closing:
             return
-        self._closing = True
-        if self._wire:
-            self._wire.finish(code, reason)
+        self.closing = True
+        if self.wire:
+            self.wire.finish(code, reason)
         else:
-            self._carried_through.add(self._spawn(self._send_close(code, reason)))
+            self.tasks.carry_through(self.tasks.spawn(self._send_close(code, reason)))
 
     async def _send_close(self, code: Code, reason: str) -> None:
         await self._asgi_send({"type": "websocket.close", "code": int(code), "reason": reason})
 
-    def _stalled(self) -> None:
+    def too_slow(self) -> None:
+        """The reader takes too little: it resumes where it is."""
         self._close(Code.RESUME, "resume")
 
+    def leaving(self, *, at_once: bool) -> None:
+        if at_once or self._operations.are_streams:
+            self._close(Code.GOING_AWAY, "The server is going away: reconnect.")
+
+    def drained(self) -> None:
+        self._operations.drained()
+
+    def gone(self) -> None:
+        """Reading ends by itself."""
+
     async def _wind_up(self) -> None:
-        self._closing = True
-        if self._timer:
-            self._timer.cancel()
-        for task in self._tasks - self._carried_through:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        self.closing = True
+        self._beats.stop()
+        if self.wire:
+            self.wire.listen(None)
+        if self._session:
+            self._session.listen(None)
+        self._operations.leave()
+        await self.tasks.end()
+        # Both know this connection: in a circle all of it would wait for the garbage collector.
+        del self._operations, self._beats
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._carried_through.discard(task)
-
-    async def _say(self, frame: bytes) -> None:
-        if not self._closing:
+    async def say(self, frame: bytes) -> None:
+        if not self.closing:
             await self._out.write({"type": "websocket.send", "text": frame.decode()})
 
     # --- what the client says
@@ -174,9 +167,11 @@ class Socket:
             case "pong":
                 return
             case "subscribe":
-                await self._subscribe(said)
+                if self._session is None:
+                    raise Closed(Code.UNAUTHORIZED, "Unauthorized")
+                await self._operations.begin(said, self._session)
             case "complete":
-                self._completed(said.id)
+                self._operations.complete(said.id)
             case _:
                 raise Closed(Code.BAD_REQUEST, "A message has an unknown `type`.")
 
@@ -184,6 +179,7 @@ class Socket:
         if self._initialised:
             raise Closed(Code.TOO_MANY, "Too many initialisation requests.")
         self._initialised = True
+        await newcomers().turn()
         payload = said.payload
         connection = HTTPConnection(self._scope)
         try:
@@ -195,12 +191,14 @@ class Socket:
             )
         except Exception as error:
             raise self._shut_out(error) from error
+        self._scope["headers"] = ()  # they have been read; a browser's take more than an idle connection
         self._session = session
-        self._lifetime = Lifetime(session, now=self._endpoint.now, notice_seconds=self._limits.notice_seconds)
-        self._spawn(self._until_ended(session))
-        await self._say(messages.ACK)
-        self._next_beat = asyncio.get_running_loop().time() + self._limits.beat_seconds
-        self._schedule()
+        self._beats.lifetime = Lifetime(
+            session, now=self._endpoint.now, notice_seconds=self._limits.notice_seconds
+        )
+        session.listen(self._session_changed)
+        await self.say(messages.ACK)
+        self._beats.begin()
 
     def _token(self, payload: dict[str, Any]) -> str | None:
         given = payload.get("authorization", payload.get("Authorization"))
@@ -220,10 +218,10 @@ class Socket:
         authorization = said.payload.get("authorization")
         if authorization is not None:
             await self._renew(authorization)
-        await self._say(messages.PONG)
+        await self.say(messages.PONG)
 
     async def _renew(self, authorization: Any) -> None:
-        if self._session is None or self._lifetime is None:
+        if self._session is None:
             raise Closed(Code.UNAUTHORIZED, "Unauthorized")
         try:
             bearer_token(authorization if isinstance(authorization, str) else "")
@@ -231,155 +229,55 @@ class Socket:
                 await self._session.renew(authorization)
         except Exception as error:
             raise self._shut_out(error) from error
-        self._lifetime.began_anew()
-        self._told_end = False
-        self._schedule()
+        self._beats.renewed()
 
-    async def _subscribe(self, said: Said) -> None:
-        if self._session is None:
-            raise Closed(Code.UNAUTHORIZED, "Unauthorized")
-        if said.id in self._running:
-            raise Closed(Code.SUBSCRIBER_EXISTS, f"Subscriber for {said.id} already exists")
-        running = Running(said.id, encoded(said.id))
-        try:
-            asked = messages.subscription_of(said, self._limits)
-            if len(self._running) >= self._limits.operations:
-                raise Refused("RATE_LIMITED", f"At most {self._limits.operations} operations a connection.")
-        except Refused as refused:
-            await self._say_error(running, rejection(refused.code, refused.message))
+    def _session_changed(self) -> None:
+        if self._session is None or self.closing:
             return
-        self._running[running.id] = running
-        running.task = self._spawn(self._run(running, asked, self._session))
-
-    def _completed(self, id: str) -> None:
-        running = self._running.get(id)
-        if running is None:
-            return
-        del self._running[id]
-        if running.task and running.task not in self._carried_through:
-            running.task.cancel()
-
-    # --- operations
-
-    async def _run(self, running: Running, asked: Asked, session: Session) -> None:
-        try:
-            await self._answer(running, await self._engine.prepare(asked, session))
-            await self._finish(running, messages.complete_frame(running.quoted_id))
-        except Rejected as rejected:
-            await self._reject(running, rejected)
-        except Stalled:
-            self._stalled()
-        except Gone:
-            return
-        except Exception as error:
-            await self._reject(running, failure(error))
-        finally:
-            if self._running.get(running.id) is running:
-                del self._running[running.id]
-
-    async def _answer(self, running: Running, operation: Operation) -> None:
-        running.position = operation.context.position
-        if operation.kind is not OperationType.SUBSCRIPTION:
-            if operation.kind is OperationType.MUTATION and running.task:
-                # The client cannot know how far a change had come: it is not broken off when the client goes.
-                self._carried_through.add(running.task)
-            await self._next(running, await operation.once())
-            return
-        async with aclosing(operation.stream()) as answers:
-            async for answer in answers:
-                await self._next(running, answer)
-                running.position.sent()
-
-    async def _next(self, running: Running, answer: bytes) -> None:
-        if self._running.get(running.id) is running:
-            await self._say(messages.next_frame(running.quoted_id, answer))
-
-    async def _finish(self, running: Running, frame: bytes) -> None:
-        """The last frame of an operation; its id is free from then on."""
-        if self._running.get(running.id) is running:
-            del self._running[running.id]
-            await self._say(frame)
-
-    async def _reject(self, running: Running, rejected: Rejected) -> None:
-        try:
-            await self._finish(running, self._error(running, rejected))
-        except Stalled:
-            self._stalled()
-        except Gone:
-            return
-
-    async def _say_error(self, running: Running, rejected: Rejected) -> None:
-        await self._say(self._error(running, rejected))
-
-    def _error(self, running: Running, rejected: Rejected) -> bytes:
-        return messages.error_frame(running.quoted_id, self._engine.told(rejected.errors))
+        if self._session.ended:
+            self.over()
+        else:
+            self._operations.resettle(self._session)
 
     # --- beats and ends
 
-    def _schedule(self) -> None:
-        """Wakes at the next beat, or when the session's end is to be told or has come."""
-        wait = max(0.0, self._next_beat - asyncio.get_running_loop().time())
-        left = self._lifetime.seconds_to_next() if self._lifetime else None
-        self._wake_in(wait if left is None else min(wait, left))
+    def late(self) -> None:
+        if not self._initialised:
+            self._close(Code.INIT_TIMEOUT, "Connection initialisation timeout")
 
-    def _wake_in(self, seconds: float) -> None:
-        if self._timer:
-            self._timer.cancel()
-        if not self._closing:
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._woken)
+    def over(self) -> None:
+        self.tasks.spawn(self._expel())
 
-    def _woken(self) -> None:
-        if self._lifetime is None:
-            if not self._initialised:
-                self._close(Code.INIT_TIMEOUT, "Connection initialisation timeout")
-        elif self._lifetime.over:
-            self._spawn(self._expel())
+    def beat(self, notice: datetime | None) -> None:
+        if self._out.busy or (self.wire and self.wire.pending() > SLOW):
+            return
+        if self.wire:
+            self.wire.put(frame(self._ping_of(notice)))
         else:
-            self._beat(self._lifetime)
-            self._schedule()
+            self.tasks.spawn(self._ping(notice))
 
-    def _beat(self, lifetime: Lifetime) -> None:
-        due = asyncio.get_running_loop().time() >= self._next_beat
-        notice = lifetime.notice
-        if not due and (notice is None or self._told_end):
-            return
-        self._told_end = notice is not None
-        self._next_beat = asyncio.get_running_loop().time() + self._limits.beat_seconds
-        if self._out.busy:
-            return
-        payload: dict[str, Any] = {"upTo": self._up_to()}
+    def _ping_of(self, notice: datetime | None) -> bytes:
+        payload: dict[str, Any] = {"upTo": self._operations.up_to}
         if notice:
             payload["expiresAt"] = notice.isoformat().replace("+00:00", "Z")
-        self._spawn(self._ping(messages.ping(payload)))
+        return messages.ping(payload)
 
-    def _up_to(self) -> dict[str, str]:
-        return {
-            id: cursor
-            for id, running in self._running.items()
-            if (cursor := running.position.up_to) is not None
-        }
-
-    async def _ping(self, frame: bytes) -> None:
+    async def _ping(self, notice: datetime | None) -> None:
+        # What it tells is read when it is written: an event written in between would be ahead of it.
         try:
-            await self._say(frame)
+            await self.say(self._ping_of(notice))
         except Stalled:
-            self._stalled()
+            self.too_slow()
         except Gone:
             return
 
-    async def _until_ended(self, session: Session) -> None:
-        await session.ended.wait()
-        await self._expel()
-
     async def _expel(self) -> None:
         """The session is over: each operation is told, if the reader takes it; then the socket closes."""
-        assert self._lifetime is not None
-        farewell = self._lifetime.farewell()
+        assert self._beats.lifetime is not None
+        farewell = self._beats.lifetime.farewell()
         try:
             async with asyncio.timeout(self._limits.farewell_seconds):
-                for running in list(self._running.values()):
-                    self._completed(running.id)
-                    await self._say_error(running, farewell)
+                await self._operations.dismiss(farewell)
         except (TimeoutError, Stalled, Gone):
             pass
         self._close(Code.FORBIDDEN, farewell.errors[0].message)

@@ -4,17 +4,18 @@ and beneath."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Select, func, literal, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, func, literal, or_, select, union_all
 from sqlalchemy import cast as as_type
 from sqlalchemy.orm import aliased
 
 from datawave.kit.access import Viewer, visible
 from datawave.kit.database import Base
+from datawave.kit.given import among, later
 from datawave.kit.history import as_of
 from models.catalog import Asset, AssetKind, AssetState, AssetTag, Ownership, Tag
 from models.classification import Classification, Label
@@ -48,12 +49,25 @@ class Wanted:
 ANY = Wanted()
 
 
-def assets(viewer: Viewer, wanted: Wanted = ANY, *, at: datetime | None = None) -> tuple[Select[Any], Any]:
-    """The query of all assets that are meant and may be seen, and the class to order it by."""
-    asset = as_of(Asset, at)
+Spread = list[tuple[Any, Any]]
+
+
+def assets(
+    viewer: Viewer, wanted: Wanted = ANY, *, at: datetime | None = None
+) -> tuple[Select[Any], Any, Spread]:
+    """The query of all assets that are meant and may be seen, the class to order it by, and over what it is
+    spread: the sources and kinds, where sources are named."""
+    asset, spread = as_of(Asset, at), []
+    if wanted.source_ids is not None:
+        spread = [(asset.source_id, wanted.source_ids), over_kinds(asset, wanted)]
+        wanted = replace(wanted, source_ids=None, kinds=None)
     states = wanted.states or HERE
-    where = [visible(asset, viewer), asset.state.in_(states), *conditions(asset, viewer, wanted, at=at)]
-    return select(asset).where(*where), asset
+    where = [visible(asset, viewer), among(asset.state, states), *conditions(asset, viewer, wanted, at=at)]
+    return select(asset).where(*where), asset, spread
+
+
+def over_kinds(asset: Any, wanted: Wanted) -> tuple[Any, Any]:
+    return asset.kind, wanted.kinds or tuple(AssetKind)
 
 
 def conditions(
@@ -71,14 +85,14 @@ def conditions(
 def _plain(asset: Any, wanted: Wanted) -> list[ColumnElement[bool]]:
     where: list[ColumnElement[bool]] = []
     if wanted.kinds:
-        where.append(asset.kind.in_(wanted.kinds))
+        where.append(among(asset.kind, wanted.kinds))
     if wanted.source_ids is not None:
-        where.append(asset.source_id.in_(wanted.source_ids))
+        where.append(among(asset.source_id, wanted.source_ids))
     if wanted.workspace_id is not None:
         sources = select(DataSource.id).where(DataSource.workspace_id == wanted.workspace_id)
         where.append(asset.source_id.in_(sources))
     if wanted.name_pattern:
-        pattern = like(wanted.name_pattern)
+        pattern = later(like, wanted.name_pattern)
         where.append(
             or_(asset.name.ilike(pattern, escape="\\"), asset.qualified_name.ilike(pattern, escape="\\"))
         )
@@ -102,12 +116,12 @@ def _people(asset: Any, wanted: Wanted, at: datetime | None) -> list[ColumnEleme
     owner, tagged = as_of(Ownership, at), as_of(AssetTag, at)
     owned = select(literal(1)).where(owner.asset_id == asset.id)
     if wanted.owner_ids:
-        where.append(owned.where(owner.actor_id.in_(wanted.owner_ids)).exists())
+        where.append(owned.where(among(owner.actor_id, wanted.owner_ids)).exists())
     if wanted.unowned is not None:
         where.append(~owned.exists() if wanted.unowned else owned.exists())
     if wanted.tags:
         named = select(literal(1)).select_from(tagged).join(Tag, Tag.id == tagged.tag_id)
-        where.append(named.where(tagged.asset_id == asset.id, Tag.name.in_(wanted.tags)).exists())
+        where.append(named.where(tagged.asset_id == asset.id, among(Tag.name, wanted.tags)).exists())
     return where
 
 
@@ -116,7 +130,7 @@ def _labelled(asset: Any, viewer: Viewer, wanted: Wanted, at: datetime | None) -
     given, column = as_of(Classification, at), another(Asset, at)
     where = [visible(given, viewer), given.state != ReviewState.REJECTED]
     if wanted.labels:
-        where.append(given.label_id.in_(select(Label.id).where(Label.name.in_(wanted.labels))))
+        where.append(given.label_id.in_(select(Label.id).where(among(Label.name, wanted.labels))))
     if wanted.min_confidence is not None:
         where.append(given.confidence >= wanted.min_confidence)
     own = select(given.asset_id).where(*where)
@@ -133,7 +147,7 @@ def beneath(asset_id: UUID, at: datetime | None = None) -> Select[Any]:
     """Ids of everything in an asset, at any depth."""
     first, further = as_of(Asset, at), as_of(Asset, at)
     tree = select(first.id).where(first.parent_id == asset_id).cte(recursive=True)
-    tree = tree.union(select(further.id).where(further.parent_id == tree.c.id))
+    tree = tree.union(select(further.id).join(tree, tree.c.id == further.parent_id))
     return select(tree.c.id)
 
 
@@ -145,12 +159,34 @@ def chain(asset_ids: Sequence[UUID], at: datetime | None = None) -> Any:
         first.id.label("node"),
         first.parent_id.label("above"),
         as_type(literal(0), Integer).label("height"),
-    ).where(first.id.in_(asset_ids))
+    ).where(among(first.id, asset_ids))
     found = up.cte(recursive=True)
-    step = select(found.c.start, further.id, further.parent_id, found.c.height + 1).where(
-        further.id == found.c.above, found.c.height < DEEPEST
-    )
+    step = select(found.c.start, further.id, further.parent_id, found.c.height + 1)
+    step = step.join(further, further.id == found.c.above).where(found.c.height < DEEPEST)
     return found.union_all(step)
+
+
+def holders(asset_ids: Any, at: datetime | None = None) -> Any:
+    """(start, node, height) as `chain`, of many assets in few things: what holds them is walked once."""
+    asset, further = another(Asset, at), another(Asset, at)
+    assets = select(asset.id, asset.parent_id).where(among(asset.id, asset_ids)).cte("assets")
+    parents = select(assets.c.parent_id).where(assets.c.parent_id.is_not(None)).distinct().subquery("parents")
+    up = select(
+        parents.c.parent_id.label("start"),
+        parents.c.parent_id.label("node"),
+        as_type(literal(1), Integer).label("height"),
+    ).cte(recursive=True)
+    step = (
+        select(up.c.start, further.parent_id, up.c.height + 1)
+        .join(further, further.id == up.c.node)
+        .where(further.parent_id.is_not(None), up.c.height < DEEPEST)
+    )
+    up = up.union_all(step)
+    own = select(
+        assets.c.id.label("start"), assets.c.id.label("node"), as_type(literal(0), Integer).label("height")
+    )
+    above = select(assets.c.id, up.c.node, up.c.height).join(up, up.c.start == assets.c.parent_id)
+    return union_all(own, above).subquery("holders")
 
 
 def there_or_with_its_parent(asset: Any, at: datetime | None = None) -> ColumnElement[bool]:
@@ -164,15 +200,15 @@ def counted_by_kind(container_ids: Sequence[UUID], viewer: Viewer, at: datetime 
     """(container, kind, how many) of what is in containers, at any depth."""
     first, further, shown = as_of(Asset, at), as_of(Asset, at), as_of(Asset, at)
     tree = select(first.parent_id.label("top"), first.id.label("node")).where(
-        first.parent_id.in_(container_ids)
+        among(first.parent_id, container_ids)
     )
     found = tree.cte(recursive=True)
-    found = found.union_all(select(found.c.top, further.id).where(further.parent_id == found.c.node))
+    step = select(found.c.top, further.id).join(further, further.parent_id == found.c.node)
+    found = found.union_all(step)
     return (
         select(found.c.top, shown.kind, func.count())
         .select_from(found)
         .join(shown, shown.id == found.c.node)
         .where(shown.state.in_(HERE), visible(shown, viewer))
         .group_by(found.c.top, shown.kind)
-        .order_by(found.c.top, shown.kind)
     )

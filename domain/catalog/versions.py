@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, literal, select, union_all
+from sqlalchemy import literal, select, union_all
 
 from datawave.kit import tables
 from datawave.kit.access import visible
 from datawave.kit.database import Db
 from datawave.kit.history import TWINS
-from datawave.kit.pages import Asked, Key, Page, paged, windowed
+from datawave.kit.kept import kept
+from datawave.kit.pages import Asked, Key, Page
+from datawave.kit.reads import Of, Rows
 from models.catalog import Asset
 
 SHOWN = (
@@ -37,26 +40,26 @@ class Version:
 
 async def versions(db: Db, asset: Asset, asked: Asked) -> Page[Version]:
     """Newest first. A version was made by the command that superseded the one before it."""
-    states, seen = _states(asset.id), visible(Asset, db.viewer)
-    allowed = select(literal(1)).where(Asset.id == asset.id, seen).exists()
-    query = select(states).where(allowed)
-    order = [Key(states.c.valid_from, descending=True), Key(states.c.version, descending=True)]
-    page = paged(await db.rows(windowed(query, order, asked)), order, asked, total=_total(db, query))
-    rows = list(page.rows)
-    before = await _before(db, query, states, rows)
-    makers = await _makers(db, asset.id, rows)
+    reading, arguments = kept(_described, of_parents=False), {"asset_id": asset.id}
+    page, _ = await reading.page(db, asked, arguments)
+    older: Sequence[Any] = ()
+    if page.has_next:
+        # The one before the oldest tells what that one changed.
+        beyond, _ = await reading.page(db, Asked(first=1, after=page.cursors[-1]), arguments)
+        older = beyond.rows
+    makers = await _makers(db, asset.id, page.rows)
     shown = [
-        _version(row, older, makers.get(row.valid_from))
-        for row, older in zip(rows, [*rows[1:], before], strict=True)
+        _version(row, before, makers.get(row.valid_from))
+        for row, before in zip_longest(page.rows, [*page.rows[1:], *older])
     ]
     return replace(page, rows=shown)
 
 
-def _total(db: Db, query: Select[Any]) -> Any:
-    async def total() -> int:
-        return await db.scalar(select(func.count()).select_from(query.subquery()))
-
-    return total
+def _described(of: Of, asset_id: UUID) -> Rows:
+    states = _states(asset_id)
+    allowed = select(literal(1)).where(Asset.id == asset_id, visible(Asset, of.viewer)).exists()
+    order = [Key(states.c.valid_from, descending=True), Key(states.c.version, descending=True)]
+    return Rows(query=select(states).where(allowed), row=states.c, order=order)
 
 
 def _states(asset_id: UUID) -> Any:
@@ -66,15 +69,6 @@ def _states(asset_id: UUID) -> Any:
     former: list[Any] = [twin.c[each.name] for each in table.c]
     then = select(*former).where(twin.c.id == asset_id)
     return union_all(now, then).subquery("asset_versions")
-
-
-async def _before(db: Db, query: Select[Any], states: Any, rows: Sequence[Any]) -> Any:
-    """The state before the oldest of the page, to tell what that one changed."""
-    if not rows:
-        return None
-    older = query.where(states.c.valid_from < rows[-1].valid_from)
-    found = await db.rows(older.order_by(states.c.valid_from.desc()).limit(1))
-    return found[0] if found else None
 
 
 async def _makers(db: Db, asset_id: UUID, rows: Sequence[Any]) -> dict[datetime, Any]:

@@ -31,6 +31,14 @@ class Decision:
     held_by: Sequence[Role]
 
     @property
+    def resource_word(self) -> str | None:
+        return self.resource[0] if self.resource else None
+
+    @property
+    def resource_id(self) -> UUID | None:
+        return self.resource[1] if self.resource else None
+
+    @property
     def missing(self) -> str | None:
         return None if self.allowed else self.permission
 

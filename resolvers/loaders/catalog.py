@@ -1,38 +1,19 @@
-"""Batch reads under assets: what many of them ask becomes one statement, now or as of a time.
-
-A loader for a time is made once for that time (`lru_cache`), so that the request finds it again.
-"""
+"""What lies under and about assets, described: now or as of a time."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
+from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
-    Integer,
-    Uuid,
-    bindparam,
-    case,
-    func,
-    literal,
-    select,
-    true,
-    tuple_,
-)
+from sqlalchemy import Integer, Text, any_, case, func, literal, select, true
 from sqlalchemy import cast as as_type
-from sqlalchemy.orm import aliased
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from datawave.kit.access import visible
-from datawave.kit.database import Db
+from datawave.kit.given import among
 from datawave.kit.history import as_of
-from datawave.kit.pages import Asked, Key, Page, paged, windowed
+from datawave.kit.pages import Key
+from datawave.kit.reads import Of, Rows, at_most
 from domain.catalog import reads
 from models.catalog import (
     Asset,
@@ -42,211 +23,186 @@ from models.catalog import (
     DatasetProfile,
     ForeignKeyOfAsset,
     Ownership,
-    OwnershipKind,
     Tag,
 )
 from models.classification import Classification, Label
 from models.lineage import LineageEdge, LineageOrigin, ReviewState
 
-Load = Callable[[Db, Sequence[Any]], Awaitable[Mapping[Any, Any]]]
-TIMES = 256
 MOST_FIELDS = 1_000
 IMPACT_DEPTH = 10
 
 
-@lru_cache(TIMES)
-def assets(at: datetime | None) -> Load:
+def assets(of: Of) -> Rows:
     """Assets by id."""
-
-    async def load(db: Db, keys: Sequence[UUID]) -> Mapping[UUID, Asset]:
-        asset = as_of(Asset, at)
-        found = await db.scalars(select(asset).where(asset.id.in_(keys), visible(asset, db.viewer)))
-        return {each.id: each for each in found}
-
-    return load
+    asset = as_of(Asset, of.at)
+    return Rows(query=select(asset).where(visible(asset, of.viewer)), row=asset, by=asset.id, at=of.at)
 
 
-@lru_cache(TIMES)
-def paths(at: datetime | None) -> Load:
+def assets_now(of: Of) -> Rows:
+    return Rows(query=select(Asset).where(visible(Asset, of.viewer)), row=Asset, by=Asset.id)
+
+
+def paths(of: Of) -> Rows:
     """What holds an asset, from the top down."""
+    above, asset = reads.chain(of.keys, of.at), as_of(Asset, of.at)
+    query = (
+        select(asset)
+        .select_from(above)
+        .join(asset, asset.id == above.c.node)
+        .where(above.c.height > 0, visible(asset, of.viewer))
+    )
+    return Rows(
+        query=query, row=asset, by=above.c.start, order=[Key(above.c.height, descending=True)], at=of.at
+    )
 
-    async def load(db: Db, keys: Sequence[UUID]) -> Mapping[UUID, list[Asset]]:
-        above, asset = reads.chain(keys, at), as_of(Asset, at)
-        query = (
-            select(above.c.start, asset)
-            .select_from(above)
-            .join(asset, asset.id == above.c.node)
-            .where(above.c.height > 0, visible(asset, db.viewer))
-            .order_by(above.c.start, above.c.height.desc())
+
+def owners(of: Of) -> Rows:
+    """Owners of an asset, its own first, then those of what holds it; each person once, by the nearest."""
+    holds = reads.holders(of.keys, of.at)
+    owner = as_of(Ownership, of.at)
+    # PostgreSQL cannot know how few there are, and would read the whole table.
+    owned = (
+        select(owner.asset_id, owner.actor_id, owner.actor_word, owner.kind)
+        .where(owner.asset_id == holds.c.node)
+        .offset(0)
+        .lateral("owned")
+    )
+    nearest = (
+        select(
+            holds.c.start.label("asset_id"),
+            holds.c.height.label("height"),
+            case((holds.c.height > 0, holds.c.node)).label("inherited_from"),
+            owned.c.actor_id,
+            owned.c.actor_word,
+            owned.c.kind,
         )
-        return _grouped(await db.rows(query))
-
-    return load
-
-
-@dataclass(frozen=True, slots=True)
-class Owned:
-    """Somebody's responsibility, and the container it comes from where it is not the asset's own."""
-
-    actor_id: UUID
-    actor_word: str
-    kind: OwnershipKind
-    inherited_from: UUID | None
+        .select_from(holds.join(owned, true()))
+        .ext(distinct_on(holds.c.start, owned.c.actor_id))
+        .order_by(holds.c.start, owned.c.actor_id, holds.c.height, owned.c.kind)
+        .subquery("owners")
+    )
+    found = nearest.c
+    order = [Key(found.height), Key(found.kind), Key(found.actor_id)]
+    return Rows(query=select(nearest), row=found, by=found.asset_id, order=order, at=of.at)
 
 
-@lru_cache(TIMES)
-def owners(at: datetime | None) -> Load:
-    """Owners of an asset, its own first, then those of what holds it."""
-
-    async def load(db: Db, keys: Sequence[UUID]) -> Mapping[UUID, list[Owned]]:
-        above, owner = reads.chain(keys, at), as_of(Ownership, at)
-        query = (
-            select(above.c.start, above.c.node, owner.actor_id, owner.actor_word, owner.kind)
-            .select_from(above)
-            .join(owner, owner.asset_id == above.c.node)
-            .order_by(above.c.start, above.c.height, owner.kind, owner.actor_id)
-        )
-        found: dict[UUID, dict[UUID, Owned]] = defaultdict(dict)
-        for row in await db.rows(query):
-            inherited = row.node if row.node != row.start else None
-            found[row.start].setdefault(
-                row.actor_id, Owned(row.actor_id, row.actor_word, row.kind, inherited)
-            )
-        return {key: list(each.values()) for key, each in found.items()}
-
-    return load
+def tags(of: Of) -> Rows:
+    tagged = as_of(AssetTag, of.at)
+    query = select(Tag).join(tagged, tagged.tag_id == Tag.id)
+    return Rows(query=query, row=Tag, by=tagged.asset_id, order=[Key(Tag.name)])
 
 
-@lru_cache(TIMES)
-def tags(at: datetime | None) -> Load:
-    async def load(db: Db, keys: Sequence[UUID]) -> Mapping[UUID, list[Tag]]:
-        tagged = as_of(AssetTag, at)
-        query = (
-            select(tagged.asset_id, Tag)
-            .join(Tag, Tag.id == tagged.tag_id)
-            .where(tagged.asset_id.in_(keys))
-            .order_by(Tag.name)
-        )
-        return _grouped(await db.rows(query))
-
-    return load
-
-
-@lru_cache(TIMES)
-def labels(at: datetime | None) -> Load:
+def labels(of: Of) -> Rows:
     """Labels that an asset or one of its columns carries, rejected ones apart; by name."""
-
-    async def load(db: Db, keys: Sequence[UUID]) -> Mapping[UUID, list[Label]]:
-        given, column = as_of(Classification, at), as_of(Asset, at)
-        own = select(given.asset_id.label("on"), given.label_id).where(
-            given.asset_id.in_(keys), given.state != ReviewState.REJECTED, visible(given, db.viewer)
-        )
-        below = (
-            select(column.parent_id.label("on"), given.label_id)
-            .select_from(given)
-            .join(column, column.id == given.asset_id)
-            .where(
-                column.parent_id.in_(keys),
-                column.kind == AssetKind.COLUMN,
-                given.state != ReviewState.REJECTED,
-                visible(given, db.viewer),
-            )
-        )
-        both = own.union(below).subquery()
-        query = select(both.c.on, Label).join(Label, Label.id == both.c.label_id).order_by(Label.name)
-        return _grouped(await db.rows(query))
-
-    return load
+    given, column = as_of(Classification, of.at), as_of(Asset, of.at)
+    carried = [given.state != ReviewState.REJECTED, visible(given, of.viewer)]
+    own = select(given.asset_id.label("on"), given.label_id.label("label_id")).where(
+        among(given.asset_id, of.keys), *carried
+    )
+    below = (
+        select(column.parent_id.label("on"), given.label_id.label("label_id"))
+        .select_from(given)
+        .join(column, column.id == given.asset_id)
+        .where(among(column.parent_id, of.keys), column.kind == AssetKind.COLUMN, *carried)
+    )
+    both = own.union(below).subquery("carried")
+    query = select(Label).join(both, Label.id == both.c.label_id)
+    return Rows(query=query, row=Label, by=both.c.on, order=[Key(Label.name)])
 
 
-@lru_cache(TIMES)
-def primary_keys(at: datetime | None) -> Load:
-    """The columns of a dataset's primary key, in order; keyed by (dataset, names)."""
-
-    async def load(
-        db: Db, keys: Sequence[tuple[UUID, tuple[str, ...]]]
-    ) -> Mapping[tuple[UUID, tuple[str, ...]], list[Asset]]:
-        column = as_of(Asset, at)
-        wanted = [(dataset, name) for dataset, names in keys for name in names]
-        query = select(column).where(
-            tuple_(column.parent_id, column.name).in_(wanted),
+def primary_keys(of: Of) -> Rows:
+    """The columns of a dataset's primary key, in order."""
+    column, dataset = as_of(Asset, of.at), reads.another(Asset, of.at)
+    query = (
+        select(column)
+        .join(dataset, dataset.id == column.parent_id)
+        .where(
+            column.name == any_(dataset.primary_key),
             column.kind == AssetKind.COLUMN,
-            visible(column, db.viewer),
+            visible(column, of.viewer),
         )
-        found = {(each.parent_id, each.name): each for each in await db.scalars(query)} if wanted else {}
-        return {key: [found[key[0], name] for name in key[1] if (key[0], name) in found] for key in keys}
+    )
+    place = func.array_position(dataset.primary_key, column.name)
+    return Rows(query=query, row=column, by=column.parent_id, order=[Key(place)], at=of.at)
 
-    return load
 
-
-@lru_cache(TIMES)
-def fields(at: datetime | None) -> Load:
+def fields(of: Of) -> Rows:
     """What is inside a column."""
-
-    async def load(db: Db, keys: Sequence[UUID]) -> Mapping[UUID, list[Asset]]:
-        inner = as_of(Asset, at)
-        query = (
-            select(inner.parent_id, inner)
-            .where(inner.parent_id.in_(keys), inner.kind == AssetKind.COLUMN, visible(inner, db.viewer))
-            .order_by(inner.parent_id, inner.ordinal)
-            .limit(MOST_FIELDS * len(keys))
-        )
-        return _grouped(await db.rows(query))
-
-    return load
+    inner = as_of(Asset, of.at)
+    query = select(inner).where(inner.kind == AssetKind.COLUMN, visible(inner, of.viewer))
+    order = [Key(inner.ordinal), Key(inner.id)]
+    bounded = at_most(query, MOST_FIELDS, of)
+    return Rows(query=bounded, row=inner, by=inner.parent_id, order=order, at=of.at)
 
 
-@lru_cache(TIMES)
-def counts(at: datetime | None) -> Load:
-    """How much of each kind is in a container."""
-
-    async def load(db: Db, keys: Sequence[UUID]) -> Mapping[UUID, list[tuple[AssetKind, int]]]:
-        found: dict[UUID, list[tuple[AssetKind, int]]] = defaultdict(list)
-        for top, kind, number in await db.rows(reads.counted_by_kind(keys, db.viewer, at)):
-            found[top].append((kind, number))
-        return found
-
-    return load
-
-
-async def foreign_keys(db: Db, keys: Sequence[UUID]) -> Mapping[UUID, list[ForeignKeyOfAsset]]:
+def foreign_keys(of: Of) -> Rows:
     key = ForeignKeyOfAsset
-    query = select(key).where(key.dataset_id.in_(keys), visible(key, db.viewer))
-    found: dict[UUID, list[ForeignKeyOfAsset]] = defaultdict(list)
-    for each in await db.scalars(query.order_by(key.dataset_id, key.name, key.id)):
-        found[each.dataset_id].append(each)
-    return found
+    query = select(key).where(visible(key, of.viewer))
+    return Rows(query=query, row=key, by=key.dataset_id, order=[Key(key.name), Key(key.id)])
 
 
-async def dataset_profiles(db: Db, keys: Sequence[UUID]) -> Mapping[UUID, DatasetProfile]:
-    """Of assets that were loaded for the viewer, so that nothing more is to be asked."""
-    found = await db.scalars(select(DatasetProfile).where(DatasetProfile.asset_id.in_(keys)))
-    return {each.asset_id: each for each in found}
+def dataset_profiles(of: Of) -> Rows:
+    """Of assets that were read for the viewer, so that nothing more is to be asked."""
+    return Rows(query=select(DatasetProfile), row=DatasetProfile, by=DatasetProfile.asset_id)
 
 
-async def column_profiles(db: Db, keys: Sequence[UUID]) -> Mapping[UUID, ColumnProfile]:
-    """Of assets that were loaded for the viewer, so that nothing more is to be asked."""
-    found = await db.scalars(select(ColumnProfile).where(ColumnProfile.asset_id.in_(keys)))
-    return {each.asset_id: each for each in found}
+def column_profiles(of: Of) -> Rows:
+    """Of assets that were read for the viewer, so that nothing more is to be asked."""
+    return Rows(query=select(ColumnProfile), row=ColumnProfile, by=ColumnProfile.asset_id)
 
 
-async def tagged_assets(db: Db, keys: Sequence[UUID]) -> Mapping[UUID, int]:
+def columns(of: Of, wanted: reads.Wanted) -> Rows:
+    """The columns of a dataset, in their order."""
+    asset = as_of(Asset, of.at)
+    where = [*_within(of, asset, wanted), asset.kind == AssetKind.COLUMN]
+    order = [Key(asset.ordinal), Key(asset.id)]
+    return Rows(query=select(asset).where(*where), row=asset, by=asset.parent_id, order=order, at=of.at)
+
+
+def children(of: Of, wanted: reads.Wanted) -> Rows:
+    """What is in an asset, by name."""
+    asset = as_of(Asset, of.at)
+    order = [Key(asset.qualified_name), Key(asset.id)]
+    query = select(asset).where(*_within(of, asset, wanted))
+    return Rows(query=query, row=asset, by=asset.parent_id, order=order, at=of.at)
+
+
+def assets_of_sources(of: Of, wanted: reads.Wanted, at: Any) -> Rows:
+    """What discoveries found in sources, by name."""
+    asset = as_of(Asset, at)
+    there, spread = among(asset.state, wanted.states or reads.HERE), [reads.over_kinds(asset, wanted)]
+    further = reads.conditions(asset, of.viewer, replace(wanted, kinds=None), at=at)
+    query = select(asset).where(visible(asset, of.viewer), there, *further)
+    order = [Key(asset.qualified_name), Key(asset.id)]
+    return Rows(query=query, row=asset, by=asset.source_id, order=order, at=at, spread=spread)
+
+
+def _within(of: Of, asset: Any, wanted: reads.Wanted) -> list[Any]:
+    """In an asset that was read for the viewer: what is in it is of its source, and so seen by the same."""
+    there = (
+        among(asset.state, wanted.states) if wanted.states else reads.there_or_with_its_parent(asset, of.at)
+    )
+    return [there, *reads.conditions(asset, of.viewer, wanted, at=of.at)]
+
+
+def tagged_assets(of: Of) -> Rows:
     """How many assets that the viewer may see have a tag."""
     query = (
-        select(AssetTag.tag_id, func.count())
+        select(AssetTag.tag_id.label("tag_id"), func.count().label("count"))
         .join(Asset, Asset.id == AssetTag.asset_id)
-        .where(AssetTag.tag_id.in_(keys), Asset.state.in_(reads.HERE), visible(Asset, db.viewer))
+        .where(among(AssetTag.tag_id, of.keys), Asset.state.in_(reads.HERE), visible(Asset, of.viewer))
         .group_by(AssetTag.tag_id)
+        .subquery("tagged")
     )
-    return {row[0]: row[1] for row in await db.rows(query)}
+    return Rows(query=select(query), row=query.c, by=query.c.tag_id, value=query.c.count)
 
 
-async def impacted(db: Db, keys: Sequence[UUID]) -> Mapping[UUID, int]:
+def impacted(of: Of) -> Rows:
     """How many datasets are made of an asset (of a column: of its dataset), directly or not; keys are no
     flow."""
     edge = LineageEdge
     flow = [
-        visible(edge, db.viewer),
+        visible(edge, of.viewer),
         edge.origin != LineageOrigin.FOREIGN_KEY,
         edge.state != ReviewState.REJECTED,
     ]
@@ -255,71 +211,40 @@ async def impacted(db: Db, keys: Sequence[UUID]) -> Mapping[UUID, int]:
         Asset.id.label("start"),
         dataset.label("node"),
         as_type(literal(0), Integer).label("depth"),
-    ).where(Asset.id.in_(keys))
+    ).where(among(Asset.id, of.keys))
     walk = first.cte(recursive=True)
     walk = walk.union(
         select(walk.c.start, edge.to_id, walk.c.depth + 1).where(
             edge.from_id == walk.c.node, walk.c.depth < IMPACT_DEPTH, *flow
         )
     )
-    query = (
-        select(walk.c.start, func.count(walk.c.node.distinct()))
+    found = (
+        select(walk.c.start, func.count(walk.c.node.distinct()).label("count"))
         .join(Asset, Asset.id == walk.c.node)
-        .where(walk.c.depth > 0, visible(Asset, db.viewer))
+        .where(walk.c.depth > 0, visible(Asset, of.viewer))
         .group_by(walk.c.start)
+        .subquery("impacted")
     )
-    return {row[0]: row[1] for row in await db.rows(query)}
+    return Rows(query=select(found), row=found.c, by=found.c.start, value=found.c.count)
 
 
-COLUMNS, CHILDREN = "columns", "children"
+def asset_counts(of: Of) -> Rows:
+    """How much of each kind is in containers, at any depth."""
+    return kinds_counted(reads.counted_by_kind(of.keys, of.viewer, of.at))
 
 
-@lru_cache(TIMES)
-def pages(of: str, asked: Asked, wanted: reads.Wanted, at: datetime | None) -> Load:
-    """A page of what is in each asset: its columns in their order, or its children by name."""
-
-    async def load(db: Db, keys: Sequence[UUID]) -> Mapping[UUID, Page[Asset]]:
-        asset = as_of(Asset, at)
-        where = _within(db, asset, of, wanted, at)
-        order = _order(asset, of)
-        parents = select(
-            func.unnest(bindparam("parents", list(keys), ARRAY(Uuid()))).label("parent")
-        ).subquery()
-        inner = select(asset).where(asset.parent_id == parents.c.parent, *where)
-        window = windowed(inner, order, asked).lateral("found")
-        child = aliased(Asset, window)
-        directions = [
-            each.column.desc() if asked.backwards else each.column.asc() for each in _order(child, of)
-        ]
-        query = select(parents.c.parent, child).select_from(parents.join(window, true()))
-        rows = _grouped(await db.rows(query.order_by(parents.c.parent, *directions)))
-
-        async def total(key: UUID) -> int:
-            counted = select(func.count()).select_from(asset).where(asset.parent_id == key, *where)
-            return await db.scalar(counted)
-
-        return {key: paged(rows.get(key, []), order, asked, total=lambda key=key: total(key)) for key in keys}
-
-    return load
-
-
-def _order(asset: Any, of: str) -> list[Key]:
-    first = asset.ordinal if of == COLUMNS else asset.qualified_name
-    return [Key(first), Key(asset.id)]
-
-
-def _within(
-    db: Db, asset: Any, of: str, wanted: reads.Wanted, at: datetime | None
-) -> list[ColumnElement[bool]]:
-    states = asset.state.in_(wanted.states) if wanted.states else reads.there_or_with_its_parent(asset, at)
-    where = [visible(asset, db.viewer), states, *reads.conditions(asset, db.viewer, wanted, at=at)]
-    if of == COLUMNS:
-        where.append(asset.kind == AssetKind.COLUMN)
-    return where
-
-
-def _grouped(rows: Sequence[Any]) -> dict[Any, list[Any]]:
-    found: dict[Any, list[Any]] = defaultdict(list)
-    for key, each in rows:
-        found[key].append(each)
-    return found
+def kinds_counted(counted: Any, *, plural: bool = False) -> Rows:
+    """Of (parent, kind, how many): the kind in words too, if asked in the number that goes with the count."""
+    parent, kind, count = counted.subquery("counted").c
+    name = as_type(kind, Text)
+    words = func.replace(name, "_", " ")
+    ending = case((count == 1, ""), else_="s") if plural else ""
+    label = func.concat(func.upper(func.left(words, 1)), func.lower(func.substr(words, 2)), ending)
+    told = select(
+        parent.label("parent"),
+        kind.label("kind"),
+        name.label("key"),
+        label.label("label"),
+        count.label("count"),
+    ).subquery("told")
+    return Rows(query=select(told), row=told.c, by=told.c.parent, order=[Key(told.c.kind)])

@@ -1,16 +1,13 @@
-"""What people and programs show of other tables: many actors, one statement."""
+"""What people and programs show of other tables, described."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from uuid import UUID
-
 from sqlalchemy import func, select, text
-from sqlalchemy.orm import aliased
 
 from datawave.kit.access import visible
-from datawave.kit.database import Db
+from datawave.kit.given import among
+from datawave.kit.pages import Key
+from datawave.kit.reads import Of, Rows, at_most
 from models.identity import AuthSession, Grant
 
 MOST_SESSIONS = 100
@@ -19,44 +16,31 @@ MOST_SESSIONS = 100
 MOST_GRANTS = 500
 
 
-async def living_sessions(db: Db, actor_ids: Sequence[UUID]) -> Mapping[UUID, list[AuthSession]]:
+def living_sessions(of: Of) -> Rows:
     """Sessions that have not ended, the last used first."""
     row = AuthSession
     place = func.row_number().over(partition_by=row.actor_id, order_by=(row.last_seen_at.desc(), row.id))
-    placed = (
-        select(row, place.label("place"))
+    newest = (
+        select(row.id.label("id"), place.label("place"))
         .where(
-            row.actor_id.in_(actor_ids),
+            among(row.actor_id, of.keys),
             row.ended_at.is_(None),
             row.expires_at > text("datawave_now()"),
-            visible(row, db.viewer),
+            visible(row, of.viewer),
         )
-        .subquery()
+        .subquery("newest")
     )
-    found = aliased(row, placed)
-    sessions = await db.scalars(
-        select(found).where(placed.c.place <= MOST_SESSIONS).order_by(found.last_seen_at.desc(), found.id)
+    query = select(row).join(newest, newest.c.id == row.id).where(newest.c.place <= MOST_SESSIONS)
+    return Rows(
+        query=query, row=row, by=row.actor_id, order=[Key(row.last_seen_at, descending=True), Key(row.id)]
     )
-    by_actor: defaultdict[UUID, list[AuthSession]] = defaultdict(list)
-    for session in sessions:
-        by_actor[session.actor_id].append(session)
-    return by_actor
 
 
-async def grants(db: Db, actor_ids: Sequence[UUID]) -> Mapping[UUID, list[Grant]]:
+def grants(of: Of) -> Rows:
     """What they hold, the oldest first; one that has run out no longer counts."""
     row = Grant
-    found = await db.scalars(
-        select(row)
-        .where(
-            row.actor_id.in_(actor_ids),
-            row.expires_at.is_(None) | (row.expires_at > text("datawave_now()")),
-            visible(row, db.viewer),
-        )
-        .order_by(row.granted_at, row.id)
-        .limit(MOST_GRANTS * len(actor_ids))
+    query = select(row).where(
+        row.expires_at.is_(None) | (row.expires_at > text("datawave_now()")), visible(row, of.viewer)
     )
-    by_actor: defaultdict[UUID, list[Grant]] = defaultdict(list)
-    for grant in found:
-        by_actor[grant.actor_id].append(grant)
-    return by_actor
+    order = [Key(row.granted_at), Key(row.id)]
+    return Rows(query=at_most(query, MOST_GRANTS, of), row=row, by=row.actor_id, order=order)

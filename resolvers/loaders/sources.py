@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Float, case, cast, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from connectors.base import Capability, Family
@@ -18,10 +18,14 @@ from connectors.registry import UnknownConnector, config_schema, connector
 from datawave.kit import tables
 from datawave.kit.access import visible
 from datawave.kit.database import Db
+from datawave.kit.given import among
+from datawave.kit.pages import Key
+from datawave.kit.reads import Of, Rows
 from models.agents import AgentSource, EdgeAgent
 from models.catalog import Asset, AssetState
 from models.discovery import Run
 from models.sources import ConnectionTest, DataSource, HealthSnapshot, HealthState, SecretVersion
+from resolvers.loaders.catalog import kinds_counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,69 +58,85 @@ def connector_facts(kind: str) -> ConnectorFacts:
     )
 
 
-async def latest_tests(db: Db, source_ids: Sequence[UUID]) -> Mapping[UUID, ConnectionTest]:
-    tests = select(ConnectionTest).where(
-        ConnectionTest.source_id.in_(source_ids), visible(ConnectionTest, db.viewer)
+def latest_tests(of: Of) -> Rows:
+    test = ConnectionTest
+    newest = (
+        select(test)
+        .where(among(test.source_id, of.keys), visible(test, of.viewer))
+        .ext(distinct_on(test.source_id))
+        .order_by(test.source_id, test.tested_at.desc())
     )
-    newest = tests.ext(distinct_on(ConnectionTest.source_id)).order_by(
-        ConnectionTest.source_id, ConnectionTest.tested_at.desc()
+    return Rows(query=newest, row=test, by=test.source_id)
+
+
+def latest_runs(of: Of) -> Rows:
+    run = Run
+    newest = (
+        select(run)
+        .where(among(run.source_id, of.keys), run.kind == "discovery", visible(run, of.viewer))
+        .ext(distinct_on(run.source_id))
+        .order_by(run.source_id, run.created_at.desc(), run.id.desc())
     )
-    return {test.source_id: test for test in await db.scalars(newest)}
+    return Rows(query=newest, row=run, by=run.source_id)
 
 
-async def latest_runs(db: Db, source_ids: Sequence[UUID]) -> Mapping[UUID, Run]:
-    runs = select(Run).where(Run.source_id.in_(source_ids), Run.kind == "discovery", visible(Run, db.viewer))
-    newest = runs.ext(distinct_on(Run.source_id)).order_by(
-        Run.source_id, Run.created_at.desc(), Run.id.desc()
+def agents(of: Of) -> Rows:
+    query = (
+        select(EdgeAgent)
+        .join(AgentSource, EdgeAgent.id == AgentSource.agent_id)
+        .where(visible(EdgeAgent, of.viewer))
     )
-    return {run.source_id: run for run in await db.scalars(newest)}
+    return Rows(query=query, row=EdgeAgent, by=AgentSource.source_id, order=[Key(EdgeAgent.name)])
 
 
-async def agents(db: Db, source_ids: Sequence[UUID]) -> Mapping[UUID, list[EdgeAgent]]:
-    found = await db.rows(
-        select(AgentSource.source_id, EdgeAgent)
-        .join(EdgeAgent, EdgeAgent.id == AgentSource.agent_id)
-        .where(AgentSource.source_id.in_(source_ids), visible(EdgeAgent, db.viewer))
-        .order_by(EdgeAgent.name)
+async def secret_versions(
+    db: Db, source_ids: Sequence[UUID]
+) -> tuple[Mapping[UUID, Any], Mapping[UUID, list[SecretVersion]]]:
+    """What a source says of its credentials, and their versions, the newest first."""
+    source, version = DataSource, SecretVersion
+    said = await db.rows(
+        select(source.id, source.credentials_version, source.rotate_after_days).where(
+            source.id.in_(source_ids), visible(source, db.viewer)
+        )
     )
-    by_source: dict[UUID, list[EdgeAgent]] = defaultdict(list)
-    for source_id, agent in found:
-        by_source[source_id].append(agent)
-    return by_source
+    found: dict[UUID, list[SecretVersion]] = defaultdict(list)
+    query = select(version).where(version.source_id.in_(source_ids), visible(version, db.viewer))
+    for each in await db.scalars(query.order_by(version.source_id, version.number.desc())):
+        found[each.source_id].append(each)
+    return {row.id: row for row in said}, found
 
 
-async def asset_counts(db: Db, source_ids: Sequence[UUID]) -> Mapping[UUID, list[tuple[str, int]]]:
-    found = await db.rows(
+def asset_counts(of: Of) -> Rows:
+    """How much of each kind is in sources."""
+    counted = (
         select(Asset.source_id, Asset.kind, func.count())
-        .where(Asset.source_id.in_(source_ids), Asset.state == AssetState.ACTIVE, visible(Asset, db.viewer))
+        .where(among(Asset.source_id, of.keys), Asset.state == AssetState.ACTIVE, visible(Asset, of.viewer))
         .group_by(Asset.source_id, Asset.kind)
-        .order_by(Asset.kind)
     )
-    by_source: dict[UUID, list[tuple[str, int]]] = defaultdict(list)
-    for source_id, kind, count in found:
-        by_source[source_id].append((kind.value, count))
-    return by_source
+    return kinds_counted(counted, plural=True)
 
 
-async def breakers(db: Db, source_ids: Sequence[UUID]) -> Mapping[UUID, tables.CircuitBreaker]:
+def breakers(of: Of) -> Rows:
     """The guard of each source; as visible as the source itself."""
     breaker = tables.CircuitBreaker
-    found = await db.scalars(select(breaker).where(breaker.subject_id.in_(source_ids)))
-    return {each.subject_id: each for each in found if each.subject_id}
+    return Rows(query=select(breaker), row=breaker, by=breaker.subject_id)
 
 
-async def uptime(db: Db, source_id: UUID, since: datetime | None, until: datetime | None) -> float | None:
+def uptime(of: Of, since: datetime | None, until: datetime | None) -> Rows:
+    """The share of snapshots that were healthy; as visible as the source itself."""
     snapshot = HealthSnapshot
-    since_or_month = since if since is not None else func.datawave_now() - timedelta(days=30)
-    query = select(
-        func.avg(case((snapshot.state.in_([HealthState.HEALTHY, HealthState.DEGRADED]), 1.0), else_=0.0))
-    ).where(snapshot.source_id == source_id, snapshot.at >= since_or_month)
+    well = case((snapshot.state.in_([HealthState.HEALTHY, HealthState.DEGRADED]), 1.0), else_=0.0)
+    where = [snapshot.at >= (since if since is not None else func.datawave_now() - timedelta(days=30))]
     if until is not None:
-        query = query.where(snapshot.at < until)
-    found = await db.scalar(query)
-    return float(found) if found is not None else None
+        where.append(snapshot.at < until)
+    ratio = (
+        select(snapshot.source_id, cast(func.avg(well), Float).label("ratio"))
+        .where(among(snapshot.source_id, of.keys), *where)
+        .group_by(snapshot.source_id)
+        .subquery("uptime")
+    )
+    return Rows(query=select(ratio), row=ratio.c, by=ratio.c.source_id, value=ratio.c.ratio)
 
 
-def rotate_after(source: DataSource, active: SecretVersion) -> datetime | None:
-    days = source.rotate_after_days
+def rotate_after(days: int | None, active: SecretVersion) -> datetime | None:
     return active.created_at + timedelta(days=days) if days else None

@@ -11,61 +11,56 @@ from connectors.base import Family
 from connectors.registry import connectors
 from datawave.kit.access import visible
 from datawave.kit.commands import SIGNED_IN
-from datawave.kit.ids import key_of
-from datawave.kit.pages import Asked, Key, page_of
+from datawave.kit.given import among, containing
+from datawave.kit.pages import Key
+from datawave.kit.reads import Of, Rows, Shape
 from models import sources as rows
 from schema.context import Info
-from schema.fields import query
-from schema.scalars import Cursor
-from schema.shapes import Connection, connection, given
+from schema.fields import query, read
+from schema.keys import key_in
+from schema.shapes import Connection, given
 from schema.sources import Connector, DataSource, connector_of
 
 BY_NAME = [Key(rows.DataSource.name), Key(rows.DataSource.id)]
 
 
+def data_source(of: Of, key: str) -> Rows:
+    row = rows.DataSource
+    return Rows(query=select(row).where(row.key == key, visible(row, of.viewer)), row=row)
+
+
+def data_sources(
+    of: Of,
+    search: str | None = strawberry.UNSET,
+    kinds: list[str] | None = strawberry.UNSET,
+    states: list[rows.SourceState] | None = strawberry.UNSET,
+    workspace_id: ID | None = strawberry.UNSET,
+) -> Rows:
+    source = rows.DataSource
+    query = select(source).where(visible(source, of.viewer))
+    if words := given(search):
+        query = query.where(or_(containing(source.name, words), containing(source.key, words)))
+    if wanted := given(kinds):
+        query = query.where(among(source.kind, wanted))
+    if wanted := given(states):
+        query = query.where(among(source.state, wanted))
+    else:
+        query = query.where(source.state != rows.SourceState.DECOMMISSIONED)
+    if workspace := given(workspace_id):
+        query = query.where(source.workspace_id == key_in("workspace", workspace, "workspaceId"))
+    return Rows(query=query, row=source, order=BY_NAME)
+
+
 @strawberry.type
 class Queries:
+    data_source: DataSource | None = read(
+        Shape.ONE, data_source, needs=Permission.DATASOURCE_READ, description="A source by its key."
+    )
+    data_sources: Connection[DataSource] = read(
+        Shape.PAGE, data_sources, needs=Permission.DATASOURCE_READ, description="Sources."
+    )
+
     @query(needs=SIGNED_IN, description="Kinds of source that can be connected.")
     async def connectors(self, info: Info, family: Family | None = strawberry.UNSET) -> list[Connector]:
         wanted = given(family)
         return [connector_of(kind) for kind, found in connectors().items() if wanted in (None, found.family)]
-
-    @query(needs=Permission.DATASOURCE_READ, description="A source by its key.")
-    async def data_source(self, info: Info, key: str) -> DataSource | None:
-        found = select(rows.DataSource).where(
-            rows.DataSource.key == key, visible(rows.DataSource, info.context.viewer)
-        )
-        return DataSource.of_maybe(await info.context.db.scalar(found))
-
-    @query(needs=Permission.DATASOURCE_READ, description="Sources.")
-    async def data_sources(
-        self,
-        info: Info,
-        search: str | None = strawberry.UNSET,
-        kinds: list[str] | None = strawberry.UNSET,
-        states: list[rows.SourceState] | None = strawberry.UNSET,
-        workspace_id: ID | None = strawberry.UNSET,
-        first: int | None = 50,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[DataSource]:
-        source = rows.DataSource
-        found = select(source).where(visible(source, info.context.viewer))
-        if words := given(search):
-            found = found.where(
-                or_(
-                    source.name.icontains(words, autoescape=True),
-                    source.key.icontains(words, autoescape=True),
-                )
-            )
-        if given(kinds):
-            found = found.where(source.kind.in_(kinds or []))
-        if given(states):
-            found = found.where(source.state.in_(states or []))
-        else:
-            found = found.where(source.state != rows.SourceState.DECOMMISSIONED)
-        if given(workspace_id):
-            found = found.where(
-                source.workspace_id == key_of("workspace", workspace_id or "", path=["workspaceId"])
-            )
-        page = await page_of(info.context.db, found, BY_NAME, Asked(first=first, after=given(after)))
-        return connection(page, DataSource.of)

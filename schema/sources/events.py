@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import strawberry
 
-from schema.context import Info
+from models import sources as rows
+from schema.reads import one
 from schema.shapes import FieldChange
 from schema.sources.types import DataSource
 from schema.streams import FromLogged, StreamEvent
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
     description="A source was made, changed, tested, rotated, or ended, or its health or state changed."
 )
 class DataSourceChanged(FromLogged, StreamEvent):
-    @strawberry.field
-    async def data_source(self, info: Info) -> DataSource | None:
-        return await info.context.node_of(DataSource, self.logged.source_id)
+    data_source: DataSource | None = one("source_id", rows.DataSource)
 
     @strawberry.field
     def changes(self) -> list[FieldChange]:

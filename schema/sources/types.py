@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import strawberry
 
 from auth.permissions import Permission
 from connectors.base import Capability, Family
-from datawave.kit.pages import Asked, Key
+from datawave.kit.database import Db
+from datawave.kit.pages import Key
+from datawave.kit.reads import Of, Rows, Shape
 from models import agents as agent_rows
 from models import discovery as run_rows
 from models import sources as rows
 from models import workspaces as workspace_rows
+from resolvers.loaders import catalog as catalog_loaders
 from resolvers.loaders import sources as loaders
-from schema.context import Info
-from schema.fields import actor, field, one, page
+from schema.catalog_filters import wanted_by
+from schema.reads import actor, column, computed, loaded, many, one, page, related, same
 from schema.rows import FromRow
-from schema.scalars import JSON, BigInt, Cursor
+from schema.scalars import JSON
 from schema.shapes import (
     Actor,
     Connection,
@@ -28,7 +33,6 @@ from schema.shapes import (
     TimeRangeInput,
     Timestamped,
     Versioned,
-    connection,
     given,
 )
 
@@ -38,6 +42,9 @@ if TYPE_CHECKING:
     from schema.discovery import Discovery
     from schema.operations import CircuitBreaker
     from schema.workspaces import Workspace
+
+Kept = dict[str, Any] | None
+"""What a row keeps as JSON."""
 
 strawberry.enum(Family, name="ConnectorFamily", description="Families of connectors.")
 strawberry.enum(Capability, name="ConnectorCapability", description="What a connector can do.")
@@ -84,20 +91,20 @@ class ConnectionTest(FromRow):
     tested_at: datetime
     tested_by: Actor | None = actor("tested_by")
 
-    @strawberry.field
-    def server_info(self) -> JSON | None:
-        return self.row.server_info
+    server_info: JSON | None = column("server_info")
 
-    @strawberry.field
-    def steps(self) -> list[TestStep]:
+    @computed
+    @staticmethod
+    def steps(steps: list[Any]) -> list[TestStep]:
         return [
             TestStep(name=s["name"], ok=s["ok"], duration_ms=s["duration_ms"], message=s.get("message"))
-            for s in self.row.steps
+            for s in steps
         ]
 
-    @strawberry.field
-    def failure(self) -> Failure | None:
-        return Failure.of(self.row.failure)
+    @computed
+    @staticmethod
+    def failure(failure: Kept) -> Failure | None:
+        return Failure.of(failure)
 
 
 @strawberry.type(description="One version of a secret.")
@@ -106,18 +113,8 @@ class SecretVersion(FromRow, shows=rows.SecretVersion):
     state: rows.SecretVersionState
     created_by: Actor | None = actor("created_by")
 
-    @strawberry.field
-    def version(self) -> int:
-        return self.row.number
-
-    @strawberry.field
-    async def test(self, info: Info) -> ConnectionTest | None:
-        key = self.row.test_id
-        return (
-            ConnectionTest.of_maybe(await info.context.loaders.row(rows.ConnectionTest).load(key))
-            if key
-            else None
-        )
+    version: int = column("number")
+    test: ConnectionTest | None = one("test_id", rows.ConnectionTest)
 
 
 @strawberry.type(description="A secret in the vault; the value itself is not readable through the API.")
@@ -137,54 +134,40 @@ class HealthSnapshot(FromRow, shows=rows.HealthSnapshot):
     latency_ms: float | None
     at: datetime
 
-    @strawberry.field
-    def statistics(self) -> JSON | None:
-        return self.row.statistics
+    statistics: JSON | None = column("statistics")
+
+
+def uptime(of: Of, range: TimeRangeInput | None = strawberry.UNSET) -> Rows:
+    span = given(range)
+    return loaders.uptime(of, given(span.from_) if span else None, given(span.to) if span else None)
 
 
 @strawberry.type(description="The last snapshot of a source's health.")
 class DataSourceHealth(FromRow):
-    @strawberry.field
-    def state(self) -> rows.HealthState:
-        return self.row.health_state
+    state: rows.HealthState = column("health_state")
+    latency_ms: float | None = column("health_latency_ms")
+    checked_at: datetime | None = column("health_checked_at")
+    since: datetime | None = column("health_since")
+    statistics: JSON | None = column("health_statistics")
 
-    @strawberry.field
-    def latency_ms(self) -> float | None:
-        return self.row.health_latency_ms
+    @computed
+    @staticmethod
+    def failure(health_failure: Kept) -> Failure | None:
+        return Failure.of(health_failure)
 
-    @strawberry.field
-    def checked_at(self) -> datetime | None:
-        return self.row.health_checked_at
-
-    @strawberry.field
-    def since(self) -> datetime | None:
-        return self.row.health_since
-
-    @strawberry.field
-    def statistics(self) -> JSON | None:
-        return self.row.health_statistics
-
-    @strawberry.field
-    def failure(self) -> Failure | None:
-        return Failure.of(self.row.health_failure)
-
-    @strawberry.field(
-        description="The share of snapshots in the range (by default the last 30 days) that were healthy."
+    uptime_ratio: float | None = related(
+        Shape.VALUE,
+        uptime,
+        description="The share of snapshots in the range (by default the last 30 days) that were healthy.",
     )
-    async def uptime_ratio(self, info: Info, range: TimeRangeInput | None = strawberry.UNSET) -> float | None:
-        wanted = given(range)
-        since, until = (given(wanted.from_), given(wanted.to)) if wanted else (None, None)
-        return await loaders.uptime(info.context.db, self.row.id, since, until)
 
-    @strawberry.field
-    async def history(
-        self, info: Info, first: int | None = 50, after: Cursor | None = strawberry.UNSET
-    ) -> Connection[HealthSnapshot]:
-        snapshot = rows.HealthSnapshot
-        order = [Key(snapshot.at, descending=True), Key(snapshot.id, descending=True)]
-        asked = Asked(first=first, after=given(after)).checked()
-        found = await info.context.loaders.page_of(snapshot.source_id, order, asked).load(self.row.id)
-        return connection(found, HealthSnapshot.of)
+    history: Connection[HealthSnapshot] = page(
+        rows.HealthSnapshot.source_id,
+        order_by=[
+            Key(rows.HealthSnapshot.at, descending=True),
+            Key(rows.HealthSnapshot.id, descending=True),
+        ],
+    )
 
 
 @strawberry.type(description="When something runs: a cron expression in a time zone.")
@@ -193,6 +176,18 @@ class Schedule(FromRow, shows=rows.Schedule):
     time_zone: str
     enabled: bool
     next_at: datetime | None
+
+
+def assets(
+    of: Of, filter: AssetFilter | None = strawberry.UNSET, as_of: datetime | None = strawberry.UNSET
+) -> Rows:
+    return catalog_loaders.assets_of_sources(of, wanted_by(filter), given(as_of))
+
+
+async def secrets(db: Db, keys: Sequence[UUID], _at: Any) -> Mapping[UUID, SecretRef | None]:
+    """The credentials of sources, with all their versions."""
+    of_source, versions = await loaders.secret_versions(db, keys)
+    return {key: secret_ref(source, versions[key]) for key, source in of_source.items()}
 
 
 @strawberry.type(description="A system that holds data, under governance.")
@@ -209,81 +204,28 @@ class DataSource(FromRow, Node, Timestamped, Versioned, shows=rows.DataSource):
         description="Its discoveries, newest first.",
     )
 
-    @strawberry.field
-    def connector(self) -> Connector:
-        return connector_of(self.row.kind)
+    @computed
+    @staticmethod
+    def connector(kind: str) -> Connector:
+        return connector_of(kind)
 
-    @field(description="The configuration without its secrets.", needs=Permission.DATASOURCE_UPDATE)
-    def config(self) -> JSON | None:
-        return self.row.config
+    config: JSON | None = column(
+        "config",
+        description="The configuration without its secrets.",
+        needs=Permission.DATASOURCE_UPDATE,
+    )
+    secret: SecretRef | None = loaded(secrets)
+    agents: list[EdgeAgent] = related(Shape.MANY, loaders.agents)
+    health: DataSourceHealth = same()
+    last_test: ConnectionTest | None = related(Shape.ONE, loaders.latest_tests)
+    latest_discovery: Discovery | None = related(Shape.ONE, loaders.latest_runs)
+    schedules: list[Schedule] = many(rows.Schedule.source_id, order_by=[Key(rows.Schedule.id)])
 
-    @strawberry.field
-    async def secret(self, info: Info) -> SecretRef | None:
-        versions = await info.context.loaders.rows_of(
-            rows.SecretVersion.source_id, [rows.SecretVersion.number.desc()]
-        ).load(self.row.id)
-        return secret_ref(self.row, versions)
-
-    @strawberry.field
-    async def agents(self, info: Info) -> list[EdgeAgent]:
-        from schema.agents import EdgeAgent
-
-        return [
-            EdgeAgent.of(row)
-            for row in await info.context.loaders.batch(loaders.agents, []).load(self.row.id)
-        ]
-
-    @strawberry.field
-    def health(self) -> DataSourceHealth:
-        return DataSourceHealth.of(self.row)
-
-    @strawberry.field
-    async def last_test(self, info: Info) -> ConnectionTest | None:
-        return ConnectionTest.of_maybe(
-            await info.context.loaders.batch(loaders.latest_tests).load(self.row.id)
-        )
-
-    @strawberry.field
-    async def latest_discovery(self, info: Info) -> Discovery | None:
-        from schema.discovery import Discovery
-
-        return Discovery.of_maybe(await info.context.loaders.batch(loaders.latest_runs).load(self.row.id))
-
-    @strawberry.field
-    async def schedules(self, info: Info) -> list[Schedule]:
-        found = await info.context.loaders.rows_of(rows.Schedule.source_id, [rows.Schedule.id]).load(
-            self.row.id
-        )
-        return [Schedule.of(row) for row in found]
-
-    @field(description="What discoveries found in it, by name.", cost=2)
-    async def assets(
-        self,
-        info: Info,
-        filter: AssetFilter | None = strawberry.UNSET,
-        as_of: datetime | None = strawberry.UNSET,
-        first: int | None = 50,
-        after: Cursor | None = strawberry.UNSET,
-    ) -> Connection[Asset]:
-        from schema.catalog import assets_of_source
-
-        return await assets_of_source(info, self.row, given(filter), given(as_of), first, given(after))
-
-    @strawberry.field
-    async def asset_counts(self, info: Info) -> list[Count]:
-        counted = await info.context.loaders.batch(loaders.asset_counts, []).load(self.row.id)
-        return [Count(key=kind, label=in_words(kind, n), count=BigInt(n)) for kind, n in counted]
-
-    @strawberry.field
-    async def circuit_breaker(self, info: Info) -> CircuitBreaker | None:
-        from schema.operations import CircuitBreaker
-
-        return CircuitBreaker.of_maybe(await info.context.loaders.batch(loaders.breakers).load(self.row.id))
-
-
-def in_words(kind: str, count: int) -> str:
-    """A kind of asset, in the number that goes with the count."""
-    return kind.replace("_", " ").capitalize() + ("" if count == 1 else "s")
+    assets: Connection[Asset] = related(
+        Shape.PAGE, assets, description="What discoveries found in it, by name.", cost=2
+    )
+    asset_counts: list[Count] = related(Shape.MANY, loaders.asset_counts)
+    circuit_breaker: CircuitBreaker | None = related(Shape.ONE, loaders.breakers)
 
 
 def connector_of(kind: str) -> Connector:
@@ -299,7 +241,7 @@ def connector_of(kind: str) -> Connector:
     )
 
 
-def secret_ref(source: rows.DataSource, versions: list[rows.SecretVersion]) -> SecretRef | None:
+def secret_ref(source: Any, versions: list[rows.SecretVersion]) -> SecretRef | None:
     active = next((v for v in versions if v.number == source.credentials_version), None)
     if active is None:
         return None
@@ -309,6 +251,6 @@ def secret_ref(source: rows.DataSource, versions: list[rows.SecretVersion]) -> S
         version=active.number,
         created_at=min(v.created_at for v in versions),
         rotated_at=active.created_at if active.number > 1 else None,
-        rotate_after=loaders.rotate_after(source, active),
+        rotate_after=loaders.rotate_after(source.rotate_after_days, active),
         versions=[SecretVersion.of(v) for v in versions],
     )

@@ -24,6 +24,7 @@ from models.agents import AgentCapability
 from tests.agents.conftest import Recorder, call_off, container, give_work
 from tests.client import Client
 from tests.fixtures.api import House
+from tests.planner.counting import planning
 
 CLAIM = """mutation ($input: ClaimTaskInput!) { claimTask(input: $input) {
   errors { __typename code path } trackingId
@@ -200,7 +201,9 @@ async def test_agents_cost_a_number_of_statements_that_does_not_grow(
     desk: Desk, api: Client, tmp_path: Path
 ) -> None:
     async def spent() -> int:
-        await api.data(AGENTS)
+        with planning() as counts:
+            await api.data(AGENTS)
+        assert counts == {"planned": 1}
         return api.statements
 
     await spent()  # the session is met here for the first time

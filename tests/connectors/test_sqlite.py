@@ -167,7 +167,7 @@ names = st.text(
 ).filter(lambda name: not name.lower().startswith("sqlite_"))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     tables=st.dictionaries(
         names, st.lists(names, min_size=1, max_size=5, unique_by=str.casefold), min_size=1, max_size=4

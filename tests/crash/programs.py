@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from datawave.embedded import valkey
+from datawave.embedded import processes, valkey
+from datawave.settings.sources import ROOT
+from datawave.supervisor.sockets import handing_down
 from tests import furnished, servers
 from tests.client import Client
 from tests.fixtures.api import SIGN_IN, free_port
@@ -20,9 +23,9 @@ PATIENCE = 60.0
 
 
 class Program:
-    """`datawave serve` and `datawave worker --agent`, each started, killed and started again."""
+    """`datawave serve`, `worker --agent` or `up`, each started, killed and started again."""
 
-    def __init__(self, home: Path, database_url: str, redis_url: str) -> None:
+    def __init__(self, home: Path, database_url: str, redis_url: str, **settings: str) -> None:
         self.database_url = database_url
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -35,18 +38,51 @@ class Program:
             "DATAWAVE_SECRET_KEY": furnished.SECRET_KEY.reveal(),
             "DATAWAVE_LOG_FORMAT": "json",
             "DEMO": "0",
+            **{f"DATAWAVE_{name}": value for name, value in settings.items()},
         }
         self._log = home / "log"
         self._running: dict[str, asyncio.subprocess.Process] = {}
 
     async def start(self, *command: str) -> None:
+        await self._run(command[0], *PROGRAM, *command)
+
+    async def serve_beside_others(self) -> None:
+        """One of several on a socket that is handed down to them."""
+        with socket.create_server(("127.0.0.1", self.port)) as listening:
+            self._environment |= {"DATAWAVE_API_PROCESSES": "2", **handing_down([listening])}
+            await self._run("serve", *PROGRAM, "serve", pass_fds=[listening.fileno()])
+
+    async def start_only_api(self) -> None:
+        """As `up` has it, and without all the rest of `up`."""
+        await self._run("up", sys.executable, "-m", "tests.crash.only_api")
+
+    async def _run(self, name: str, *command: str, pass_fds: Sequence[int] = ()) -> None:
         with self._log.open("ab") as log:
-            self._running[command[0]] = await asyncio.create_subprocess_exec(
-                *PROGRAM, *command, env=self._environment, stdout=log, stderr=log
+            self._running[name] = await asyncio.create_subprocess_exec(
+                *command, env=self._environment, cwd=ROOT, stdout=log, stderr=log, pass_fds=pass_fds
             )
+
+    def pid(self, name: str) -> int:
+        return self._running[name].pid
+
+    def has_told(self, event: str) -> bool:
+        return f'"event":"{event}"' in self._log.read_text().replace(": ", ":")
 
     async def start_worker(self) -> None:
         await self.start("worker", "--agent")
+
+    async def restart(self) -> None:
+        """What `up` runs, as `datawave restart` does it."""
+        await self.start("restart")
+        async with asyncio.timeout(4 * PATIENCE):
+            code = await self._running.pop("restart").wait()
+        assert code == 0, self._log.read_text()[-4_000:]
+
+    def pids(self, words: str) -> set[int]:
+        """The children of `up` whose command line says so."""
+        below = Path(f"/proc/{self._running['up'].pid}/task").glob("*/children")
+        children = {int(each) for file in below for each in file.read_text().split()}
+        return {pid for pid in children if words in processes.command_line(pid)}
 
     async def kill(self, name: str) -> None:
         """At once and without a word."""
@@ -56,6 +92,9 @@ class Program:
         await running.wait()
 
     async def end(self) -> None:
+        if (up := self._running.get("up")) is not None and up.returncode is None:
+            up.terminate()  # it takes what it has started along
+            await up.wait()
         for name in list(self._running):
             await self.kill(name)
 
@@ -64,8 +103,8 @@ class Program:
         client = Client(self.url)
         async with asyncio.timeout(PATIENCE):
             while not await self._answers(client):
-                running = self._running["serve"]
-                assert running.returncode is None, self._log.read_text()[-4_000:]
+                running = self._running.values()
+                assert not any(each.returncode for each in running), self._log.read_text()[-4_000:]
         password = furnished.ADMIN.password.reveal()
         payload = await client.done(SIGN_IN, email=furnished.ADMIN.email, password=password)
         client.token = payload["tokens"]["accessToken"]
@@ -77,7 +116,12 @@ class Program:
         except OSError:
             return False
         except Exception as error:
-            if type(error).__name__ not in ("ConnectError", "ReadError", "RemoteProtocolError"):
+            if type(error).__name__ not in (
+                "ConnectError",
+                "ReadError",
+                "ReadTimeout",
+                "RemoteProtocolError",
+            ):
                 raise
             await asyncio.sleep(0.1)  # nothing tells when another process listens
             return False
@@ -86,6 +130,15 @@ class Program:
 @asynccontextmanager
 async def program(folder: Path) -> AsyncIterator[Program]:
     """A whole house of processes; the API and the worker run."""
+    async with prepared(folder) as made:
+        await made.start("serve")
+        await made.start_worker()
+        yield made
+
+
+@asynccontextmanager
+async def prepared(folder: Path) -> AsyncIterator[Program]:
+    """All that processes need; none runs yet."""
     home = folder / "home"
     home.mkdir()
     hub = await asyncio.to_thread(valkey.start_valkey, folder / "valkey", password=uuid4().hex)
@@ -93,8 +146,6 @@ async def program(folder: Path) -> AsyncIterator[Program]:
         async with furnished.fresh_database() as url:
             made = Program(home, url, hub.address.url())
             try:
-                await made.start("serve")
-                await made.start_worker()
                 yield made
             finally:
                 await made.end()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from auth.gate import Gate
 from auth.tokens import ALGORITHM
 from datawave.kit.access import NOBODY
 from datawave.kit.database import Db
@@ -39,6 +41,13 @@ async def test_a_token_lets_in_whoever_signed_in(platform: Platform) -> None:
         platform.admin.actor_id,
         "10.0.0.1",
     )
+
+
+async def test_a_fresh_process_knows_all_who_come_at_once(platform: Platform) -> None:
+    token = await platform.token(await platform.sign_in())
+    fresh = Gate(platform.database, platform.keyring, platform.valkey, prefix="", issuer="http://test")
+    entered = await asyncio.gather(*(fresh.enter(token, None) for _ in range(5)))
+    assert {each.viewer.actor_id for each in entered} == {platform.admin.actor_id}
 
 
 async def test_a_wrong_password_an_unknown_mail_and_a_suspended_account_are_told_alike(
@@ -101,7 +110,7 @@ async def test_a_refresh_token_works_once_and_its_second_use_ends_the_session(pl
         await platform.run(identity.refresh_session, NOBODY, refresh_token=first)
     await platform.run(identity.end_reused_session, session_id=caught.value.session_id)
     await platform.gate.sessions.look()
-    assert entered.ended.is_set()
+    assert entered.ended
     over = await refused(platform.run(identity.refresh_session, NOBODY, refresh_token=again.refresh.value))
     assert over.code is ErrorCode.UNAUTHENTICATED
 
@@ -116,10 +125,10 @@ async def test_an_ended_session_is_out_at_once_where_it_is_heard_and_soon_where_
     await platform.run(identity.end_session, viewer, session_id=other.session.id)
     [event, _] = await platform.events("SessionsEnded")
     platform.gate.heard({"events": [[0, _wire(event)]]})
-    assert told.ended.is_set()
-    assert not untold.ended.is_set()
+    assert told.ended
+    assert not untold.ended
     await platform.gate.look()
-    assert untold.ended.is_set()
+    assert untold.ended
     assert (await refused(platform.enter(signed))).code is ErrorCode.UNAUTHENTICATED
 
 
@@ -187,6 +196,41 @@ async def test_tokens_of_others_and_tampered_ones_are_refused(platform: Platform
         f"{head}..{signature}",
     ):
         assert (await refused(platform.gate.enter(wrong, None))).code is ErrorCode.UNAUTHENTICATED
+
+
+async def test_who_came_in_a_moment_ago_is_let_in_until_the_session_ends(platform: Platform) -> None:
+    signed, gate = await platform.sign_in(), platform.gate
+    token, here = await platform.token(signed), ("192.0.2.1", "tests")
+    entered = await gate.enter(token, None, address=here[0], client=here[1])
+    assert gate.lately(token, *here) is None
+    gate.remember(entered, token)
+    assert gate.lately(token, *here) is entered
+    assert gate.lately(token, "192.0.2.2", "tests") is gate.lately(f"{token}x", *here) is None
+    manager = await platform.holder("manager@example.com", "user:update")
+    await platform.run(identity.end_session, manager, session_id=signed.session.id)
+    await gate.look()
+    assert gate.lately(token, *here) is None
+
+
+async def test_a_moment_passes_and_the_token_expires(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed, gate = await platform.sign_in(), platform.gate
+    token = await platform.token(signed)
+    entered = await gate.enter(token, None)
+    gate.remember(entered, token)
+    await platform.advance(minutes=11)
+    await gate.look()
+    assert gate.lately(token, None, None) is None
+    monkeypatch.setattr("auth.gate.A_MOMENT", 0)
+    token = await platform.token(signed)
+    gate.remember(await gate.enter(token, None), token)
+    assert gate.lately(token, None, None) is not None
+    loop = asyncio.get_running_loop()
+    passed = loop.create_future()
+    loop.call_later(0, passed.set_result, None)
+    await passed
+    assert gate.lately(token, None, None) is None
 
 
 async def test_a_token_expires_by_the_platforms_clock(platform: Platform) -> None:
@@ -262,7 +306,7 @@ async def test_a_changed_password_ends_all_sessions_and_begins_one(platform: Pla
     prepared = await change(platform, entered.viewer, PASSWORD, new)
     signed = await platform.run(identity.set_password, entered.viewer, new=prepared)
     await platform.gate.look()
-    assert entered.ended.is_set()
+    assert entered.ended
     assert (await platform.enter(signed)).viewer.signed_in
     assert (await refused(platform.sign_in())).code is ErrorCode.UNAUTHENTICATED
     assert (await platform.sign_in(password=new)).session.actor_id == platform.admin.actor_id

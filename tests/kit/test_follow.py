@@ -75,7 +75,7 @@ class Reader:
             async with self.changed:
                 self.changed.notify_all()
 
-    def _moved(self, cursor: str) -> None:
+    def _moved(self, cursor: str, _position: int) -> None:
         """What the server's ping would say: the client keeps it as its place."""
         self.cursor = cursor
         self.passed.append((cursor, len(self.got)))
@@ -158,7 +158,7 @@ async def test_a_hole_leads_back_to_the_log(kit: Kit) -> None:
 async def test_a_slow_reader_is_sent_back_to_the_log_and_misses_nothing(kit: Kit) -> None:
     async with kit.hub() as live, kit.relay(live) as relay:
         begun = asyncio.Event()
-        stream = log.follow(kit.database, live, ALL, after=None, moved=lambda _: begun.set())
+        stream = log.follow(kit.database, live, ALL, after=None, moved=lambda *_: begun.set())
         first = asyncio.ensure_future(anext(stream))
         await begun.wait()
         await kit.run(count, stream="a", numbers=list(range(3 * MOST_WAITING)))
@@ -200,7 +200,7 @@ async def test_a_place_is_passed_only_when_the_reader_asks_for_more(kit: Kit) ->
     async with kit.hub() as live, kit.relay(live) as relay:
         places: list[int] = []
         stream = log.follow(
-            kit.database, live, TOPIC, after=None, moved=lambda cursor: places.append(log_position(cursor)[1])
+            kit.database, live, TOPIC, after=None, moved=lambda _, position: places.append(position)
         )
         first = asyncio.ensure_future(anext(stream))
         await until(lambda: bool(places))
@@ -216,7 +216,7 @@ async def test_a_place_is_passed_only_when_the_reader_asks_for_more(kit: Kit) ->
 async def test_progress_is_the_latest_and_is_never_in_the_way(kit: Kit) -> None:
     async with kit.hub() as live, kit.relay(live) as relay:
         begun = asyncio.Event()
-        stream = log.follow(kit.database, live, TOPIC, after=None, moved=lambda _: begun.set())
+        stream = log.follow(kit.database, live, TOPIC, after=None, moved=lambda *_: begun.set())
         first = asyncio.ensure_future(anext(stream))
         await begun.wait()
         await live.publish(TOPIC, b'{"key":"run","progress":{"done":1}}')

@@ -71,7 +71,7 @@ async def one_transaction(kit: Kit, workspace_id: UUID, what: str, number: int, 
     return after
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(program=PROGRAM)
 async def test_as_of_a_time_is_what_was_so_then(kit: Kit, program: Sequence[tuple[str, int]]) -> None:
     workspace_id, now = new_id(), Notes()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -14,13 +14,15 @@ from hypothesis import strategies as some
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from datawave.kit.access import SYSTEM, Scope
+from datawave.kit.access import SYSTEM, Scope, visible
 from datawave.kit.cursors import list_cursor
 from datawave.kit.database import Db
 from datawave.kit.errors import ErrorCode, InputError
 from datawave.kit.ids import new_id
+from datawave.kit.kept import Kept
 from datawave.kit.loaders import Loaders
-from datawave.kit.pages import Asked, Key, Page, page_of
+from datawave.kit.pages import Asked, Key, Page
+from datawave.kit.reads import Loaded, Of, Related, Rows, Shape
 from tests.kit.ground import Kit
 from tests.kit.things import ELSEWHERE, HERE, Thing, somebody
 from tests.statements import counted
@@ -59,7 +61,13 @@ async def whole(db: Db, order: Sequence[Key]) -> list[UUID]:
     return [thing.id for thing in await db.scalars(select(Thing).order_by(*columns))]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def page_of(db: Db, query: Any, order: Sequence[Key], asked: Asked) -> Page[Any]:
+    reading = Kept(lambda _of: Rows(query=query, row=Thing, order=order), of_parents=False)
+    page, _at = await reading.page(db, asked, {})
+    return page
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(parts=ORDERS, last=some.booleans(), size=some.integers(1, 9))
 async def test_pages_are_the_whole_list_forwards_and_backwards(
     kit: Kit, parts: Sequence[tuple[int, bool]], last: bool, size: int
@@ -126,21 +134,35 @@ async def test_pages_have_bounds(kit: Kit, asked: Asked) -> None:
         await page_of(Db(kit.database, SYSTEM), select(Thing), [Key(Thing.id)], asked)
 
 
+def _things(order: Sequence[Key], *where: Any) -> Rows:
+    return Rows(query=select(Thing).where(*where), row=Thing, by=Thing.workspace_id, order=order)
+
+
+def _by_name(of: Of) -> Rows:
+    return _things([Key(Thing.name)], visible(Thing, of.viewer))
+
+
+def _by_name_reversed(of: Of) -> Rows:
+    return _things([Key(Thing.name, descending=True)], visible(Thing, of.viewer))
+
+
 @pytest.mark.parametrize("asked", [Asked(first=2), Asked(last=3), Asked(first=100)])
 async def test_a_page_for_each_of_many_parents_is_one_statement(kit: Kit, asked: Asked) -> None:
     parents = [new_id() for _ in range(12)]
     await many_things(kit, parents[:10], 60)
     db, order = Db(kit.database, SYSTEM), [Key(Thing.rank, descending=True), Key(Thing.name)]
-    loader = Loaders(db).page_of(Thing.workspace_id, order, asked, [Thing.version > 0])
+    read = Related(lambda _of: _things(order, Thing.version > 0), Shape.PAGE)
+    loader = Loaders(db).related(read, None, {}, asked)
     with counted() as sent:
-        pages: list[Page[Any]] = await asyncio.gather(*(loader.load(parent) for parent in parents))
+        found = await asyncio.gather(*(loader.load(parent) for parent in parents))
+    pages: list[Page[Any]] = [page for page, _at in found]
     assert len(sent) == 1
     for parent, page in zip(parents, pages, strict=True):
         query = select(Thing).where(Thing.workspace_id == parent, Thing.version > 0)
         alone = await page_of(db, query, order, asked)
         assert [thing.id for thing in page.rows] == [thing.id for thing in alone.rows]
-        assert (page.cursors, page.has_next, page.has_previous) == (
-            alone.cursors,
+        assert (list(page.cursors), page.has_next, page.has_previous) == (
+            list(alone.cursors),
             alone.has_next,
             alone.has_previous,
         )
@@ -163,10 +185,29 @@ async def test_loaders_ask_once_and_hold_back_what_may_not_be_seen(kit: Kit) -> 
         thing.id if thing else None for thing in found[21:]
     ]
     up, down = (
-        loaders.rows_of(Thing.workspace_id, [Thing.name]),
-        loaders.rows_of(Thing.workspace_id, [Thing.name.desc()]),
+        loaders.related(Related(described, Shape.MANY), None, {}, None)
+        for described in (_by_name, _by_name_reversed)
     )
-    here, there, reverse = await asyncio.gather(up.load(HERE), up.load(ELSEWHERE), down.load(HERE))
+    (here, _), (there, _), (reverse, _) = await asyncio.gather(
+        up.load(HERE), up.load(ELSEWHERE), down.load(HERE)
+    )
     assert there == []
     assert [thing.name for thing in here] == sorted(thing.name for thing in here)
     assert [thing.name for thing in reverse] == [thing.name for thing in reversed(here)]
+
+
+async def test_one_who_is_cancelled_takes_what_was_asked_for_from_nobody_else() -> None:
+    """The executor cancels what stands beside an error; another place may have asked for the same."""
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def load(_db: Db, keys: Sequence[int], _at: object) -> dict[int, int]:
+        asked.set()
+        await answer.wait()
+        return {key: key for key in keys}
+
+    loader = Loaders(Db(cast("Any", None))).loaded(Loaded(load), None)
+    first, second = (asyncio.ensure_future(loader.load(1)) for _ in range(2))
+    await asked.wait()
+    first.cancel()
+    answer.set()
+    assert await second == 1

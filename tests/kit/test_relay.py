@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from datawave.kit import duties, log
+from datawave.kit import duties, log, passing
 from datawave.kit.cursors import log_cursor
 from datawave.kit.errors import ErrorCode, InputError
 from datawave.kit.events import ALL
+from datawave.kit.passing import Passing
 from datawave.kit.relay import MOST_MESSAGE, messages_of
 from tests.fixtures.clock import Clock
 from tests.kit.ground import Kit
@@ -58,6 +59,18 @@ async def the_log_is_whole(kit: Kit, *, events: int) -> None:
     assert behind == []
     counted = await kit.one("SELECT count(*) FROM event_topic")
     assert counted == await kit.one("SELECT coalesce(sum(cardinality(topics)), 0) FROM event")
+
+
+async def test_newcomers_are_told_to_let_pass_what_the_relay_carries(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with kit.hub() as live, kit.relay(live) as relay:
+        monkeypatch.setattr(passing, "events", Passing(lambda: 0.0))
+        await relay.step()
+        assert not passing.events
+        await append(kit, 1)
+        await relay.step()
+        assert passing.events
 
 
 async def test_events_stand_in_the_order_of_their_commits_and_know_their_forerunners(kit: Kit) -> None:
@@ -136,7 +149,7 @@ async def test_a_relay_killed_between_numbering_and_publishing_loses_nothing(
     assert await process.says() == "ready"
     async with kit.hub(beat=0.05) as live:
         begun = asyncio.Event()
-        stream = log.follow(kit.database, live, "count:a", after=None, moved=lambda _: begun.set())
+        stream = log.follow(kit.database, live, "count:a", after=None, moved=lambda *_: begun.set())
         first = asyncio.ensure_future(anext(stream))
         await begun.wait()
         await kit.run(count, stream="a", numbers=[1])

@@ -90,6 +90,7 @@ class Served:
             subprotocols=more.pop("subprotocols", ["graphql-transport-ws"]),
             compression=None,
             proxy=None,
+            max_queue=None,  # what is not read yet must not hold up the end of a close
             **more,
         )
         return Gql(await self.stack.enter_async_context(connection))
@@ -139,9 +140,9 @@ Serve = Callable[..., Awaitable[Served]]
 
 @asynccontextmanager
 async def served_app(world: World, limits: Limits, **more: Any) -> AsyncGenerator[Served]:
-    door = TestDoor(world)
+    door, told = more.pop("door", TestDoor(world)), more.pop("schema", schema)
     settings: dict[str, Any] = {"now": lambda: world.now, **more}
-    app = Starlette(routes=routes(schema, door, limits=limits, cookie_names=[COOKIE], **settings))
+    app = Starlette(routes=routes(told, door, limits=limits, cookie_names=[COOKIE], **settings))
     config = uvicorn.Config(app, lifespan="off", log_config=None, **uvicorn_options(limits))
     config.load()
     kind: Any = config.http_protocol_class

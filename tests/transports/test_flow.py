@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,7 +121,12 @@ class Draining:
 
     steps: int
     left: int = 100
-    on_leaving: Callable[[], None] | None = None
+
+    def listen(self, listener: Any) -> None:
+        raise AssertionError("nobody listens here")
+
+    def put(self, data: bytes) -> None:
+        raise AssertionError("written past the turn")
 
     def pending(self) -> int:
         return self.left
@@ -172,7 +176,7 @@ async def test_an_ended_session_closes_a_stalled_socket_within_the_farewell(serv
     writer.write(FLOOD)
     async with asyncio.timeout(PATIENCE):
         await served.world.entered.wait()
-    served.world.sessions[0].ended.set()
+    served.world.sessions[0].end()
     async with asyncio.timeout(1):
         await served.world.closed.wait()
     await served.idle()

@@ -12,7 +12,8 @@ import httpx2
 import orjson
 import pytest
 
-from tests.transports.conftest import Serve, Served, turns, turns_until
+from tests.transports.conftest import PATIENCE, Serve, Served, turns, turns_until
+from tests.transports.test_flow import HANDSHAKE
 
 RESPONSE = "application/graphql-response+json"
 
@@ -157,6 +158,30 @@ async def test_the_older_media_type_keeps_200(
     assert (answer.status_code, "data" in answer.json()) == (200, False)
 
 
+@pytest.mark.parametrize("query", ["{ hello boom }", "{ boom }"])
+async def test_data_with_errors_beside_it_is_a_partial_success_in_the_newer_media_type(
+    served: Served, query: str
+) -> None:
+    newer, older = await served.post(query, accept=RESPONSE), await served.post(query)
+    assert (newer.status_code, older.status_code) == (294, 200)
+    assert newer.json()["data"]["boom"] is None and newer.json()["errors"][0]["path"] == ["boom"]
+    assert (await served.post("{ hello }", accept=RESPONSE)).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+async def test_the_single_connection_mode_of_graphql_sse_is_said_to_be_absent(
+    served: Served, method: str
+) -> None:
+    answer = await served.http.request(method, "/graphql", headers={"accept": "text/event-stream"})
+    assert answer.status_code == 405
+    assert "distinct connections" in answer.json()["errors"][0]["message"]
+
+
+async def test_members_that_nobody_knows_are_passed_over(served: Served) -> None:
+    answer = await served.post("{ hello }", accept=RESPONSE, id="1", doc_id=None, more={"any": "thing"})
+    assert (answer.status_code, answer.json()) == (200, {"data": {"hello": "world"}})
+
+
 async def test_an_unknown_operation_name_is_said(served: Served) -> None:
     answer = await served.post("query A { hello }", accept=RESPONSE, operationName="Z")
     assert answer.status_code == 400
@@ -273,6 +298,15 @@ async def test_a_header_block_too_large_is_431(served: Served) -> None:
     assert answer.status_code == 431
 
 
+@pytest.mark.parametrize("lines", [b"x-padding: " + b"x" * 9_000 + b"\r\n", b"x: y\r\n" * 200])
+async def test_a_header_block_too_large_for_a_socket_is_431(served: Served, lines: bytes) -> None:
+    reader, writer = await served.plain()
+    writer.write(HANDSHAKE.replace(b"\r\n\r\n", b"\r\n" + lines + b"\r\n"))
+    async with asyncio.timeout(PATIENCE):
+        assert b" 431 " in await reader.readline()
+        await reader.read()
+
+
 async def test_an_endless_header_is_431(served: Served) -> None:
     reader, writer = await served.plain()
     writer.write(b"GET /graphql HTTP/1.1\r\nx-padding: " + b"x" * 40_000)
@@ -384,7 +418,7 @@ async def test_what_admits_may_refuse_before_anything_runs(serve: Serve) -> None
 
     async def admit(ready: Ready) -> None:
         seen.append(ready)
-        ready.context.headers.append(("ratelimit-remaining", "0"))
+        ready.context.headers.append((b"ratelimit-remaining", b"0"))
         raise Refused("RATE_LIMITED", "Too fast.", headers={"retry-after": "3"})
 
     served = await serve(options={"admit": admit})

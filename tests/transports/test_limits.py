@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from datawave.transports import Limits
 from datawave.transports.documents import Documents, weigh
 from datawave.transports.errors import Rejected
 from datawave.transports.limits import Bucket
+from datawave.transports.scanning import scan
 from tests.calls import counted
 from tests.transports.conftest import Serve, Served
 from tests.transports.world import schema
@@ -201,3 +203,64 @@ def test_remembered_documents_are_bounded_in_number_and_in_tokens() -> None:
 def test_a_bucket_gives_its_burst_and_no_more() -> None:
     bucket = Bucket(rate=0.001, burst=3)
     assert [bucket.take() for _ in range(4)] == [True, True, True, False]
+
+
+def test_ten_thousand_documents_leave_no_more_than_is_allowed() -> None:
+    limits = Limits(cached_documents=500, cached_tokens=3_000)
+    documents = Documents(schema._schema, limits)  # pyright: ignore[reportPrivateUsage]
+    for number in range(10_000):
+        documents.get(f"{{ a{number}: hello }}", frank=False)
+        assert documents.known <= 500
+        assert documents.weight <= 3_000
+    assert documents.known > 100
+
+
+async def test_of_a_thousand_operations_those_beyond_the_bound_are_refused_one_by_one(serve: Serve) -> None:
+    served = await serve(operations=100, message_burst=2_000)
+    socket = await served.socket()
+    for number in range(1_000):
+        await socket.subscribe(str(number), "subscription { follow { text } }")
+    refused = [await socket.until("error") for _ in range(900)]
+    assert {message["payload"][0]["extensions"]["code"] for message in refused} == {"RATE_LIMITED"}
+    await socket.alive()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{" + "hello " * 5_001 + "}",
+        "{a" * 2_000,
+        "{ ..." * 200 + "{ hello }" + "}" * 200,
+        "{ echo(text: " + "[" * 65 + ") }",
+        "{" + " ".join(f"a{i}: hello" for i in range(101)) + "}",
+        "{ hello " + "@include(if: true) " * 51 + "}",
+    ],
+)
+def test_what_the_text_alone_shows_is_refused_before_it_is_parsed(text: str) -> None:
+    with counted() as calls, pytest.raises(Rejected):
+        scan(text, Limits())
+    assert calls.number < 100
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "query A {" + " ".join(f"a{i}: hello" for i in range(80)) + "} query B {" + "b: hello " * 80 + "}",
+        '{ echo(text: "{{{{ @a : \\" [[[[" ) x: echo(text: """ " : : "" @@@@ """) } # {{{{{ @@@',
+        "query ($a: Int = 1, $b: [String!]! = [], $c: In = {a: {b: {c: 1}}}) { echo(text: $b) }",
+        nested(15),
+    ],
+)
+def test_what_only_looks_like_too_much_is_let_through(text: str) -> None:
+    scan(text, Limits(aliases=80, directives=1))
+
+
+def test_the_examples_of_the_docs_pass_the_look() -> None:
+    for file in (Path(__file__).parents[2] / "docs" / "examples").glob("*.graphql"):
+        scan(file.read_text(), Limits())
+
+
+@pytest.mark.parametrize("text", ['"' * 100_000, '"\\' * 50_000, '"""' + 'a"' * 45_000, '"""\\' * 25_000])
+def test_strings_that_do_not_end_are_read_once(text: str) -> None:
+    """Backtracking from each of them would take minutes."""
+    scan(text, Limits(tokens=100_000))

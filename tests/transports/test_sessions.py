@@ -13,6 +13,13 @@ from tests.transports.conftest import PATIENCE, Gql, Serve, Served
 FOLLOW = "subscription { follow { text } }"
 
 
+async def place_told(gql: Gql) -> str:
+    """Of the operation `s`, by the first ping that tells one."""
+    while not (up_to := (await gql.until("ping"))["payload"]["upTo"]):
+        pass
+    return up_to["s"]
+
+
 @pytest.mark.parametrize("authorization", ["Bearer bad", "Basic YTpi", 7])
 async def test_a_bad_token_closes_4403(served: Served, authorization: Any) -> None:
     gql = await served.raw_socket()
@@ -64,9 +71,7 @@ async def test_the_beat_tells_how_far_each_operation_is(serve: Serve) -> None:
     for event in (("a", "c1"), ("", "c5")):
         served.world.events.put_nowait(event)
     assert (await gql.until("next"))["id"] == "s"
-    while not (up_to := (await gql.until("ping"))["payload"]["upTo"]):
-        pass
-    assert up_to == {"s": "c5"}
+    assert await place_told(gql) == "c5"
 
 
 async def test_the_beat_never_claims_what_was_not_sent(serve: Serve) -> None:
@@ -81,14 +86,14 @@ async def test_the_beat_never_claims_what_was_not_sent(serve: Serve) -> None:
         assert await gql.recv() == {"type": "ping", "payload": {"upTo": {}}}
     served.world.gate.set()
     await gql.until("next")
-    assert (await gql.until("ping"))["payload"] == {"upTo": {"s": "c1"}}
+    assert await place_told(gql) == "c1"
 
 
 async def test_the_beat_claims_a_frame_once_it_is_sent(serve: Serve) -> None:
     gql = await (await serve(beat_seconds=0.01)).socket()
     await gql.subscribe("s", "subscription { gives }")
     await gql.until("next")
-    assert (await gql.until("ping"))["payload"] == {"upTo": {"s": "g1"}}
+    assert await place_told(gql) == "g1"
 
 
 async def warned(gql: Gql) -> str:
@@ -156,10 +161,29 @@ async def test_an_ended_session_ends_every_operation_and_the_socket(served: Serv
     for id in "ab":
         await gql.subscribe(id, FOLLOW)
     await gql.alive()
-    served.world.sessions[0].ended.set()
+    served.world.sessions[0].end()
     async with asyncio.timeout(1):
         errors = [await gql.recv(), await gql.recv()]
         assert await gql.closed() == (4403, "Your session has ended; sign in again.")
     assert {error["id"] for error in errors} == {"a", "b"}
     assert {error["payload"][0]["extensions"]["code"] for error in errors} == {"UNAUTHENTICATED"}
     await served.idle()
+
+
+async def test_a_ping_never_sends_a_reader_back_behind_an_event(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datawave.transports.outflow.SLICE_SECONDS", -1.0)  # every write lets others run
+    served = await serve(beat_seconds=0.0)
+    gql = await served.socket()
+    await gql.subscribe("s", "subscription { follow { text } }")
+    place = told = 0
+    for number in range(1, 101):
+        served.world.events.put_nowait((str(number), str(number)))
+        while place < number or told < number:
+            message = await gql.recv()
+            if message["type"] == "next":
+                place = int(message["payload"]["data"]["follow"]["text"])
+            elif cursor := message["payload"]["upTo"].get("s"):
+                told = int(cursor)
+                assert told >= place

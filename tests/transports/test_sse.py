@@ -210,7 +210,7 @@ async def test_an_ended_session_ends_the_stream_with_an_error(served: Served) ->
     served.world.events.put_nowait(("a", None))
     async with stream(served, "subscription { follow { text } }") as reader:
         await reader.block()
-        served.world.sessions[0].ended.set()
+        served.world.sessions[0].end()
         error, end = await reader.rest()
     assert error.answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
     assert end.event == "complete"
@@ -244,3 +244,22 @@ async def test_a_stream_is_pulled_only_as_fast_as_it_is_read_and_a_stalled_one_e
 async def test_headers_of_the_context_are_sent(served: Served) -> None:
     async with stream(served, "{ adorned }") as reader:
         assert reader.response.headers["set-cookie"] == "a=b"
+
+
+async def test_an_id_of_the_beat_never_sends_a_reader_back_behind_an_event(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datawave.transports.outflow.SLICE_SECONDS", -1.0)  # every write lets others run
+    served = await serve(beat_seconds=0.0)
+    async with stream(served, "subscription { follow { text } }") as reader:
+        place = told = 0
+        for number in range(1, 51):
+            served.world.events.put_nowait((str(number), str(number)))
+            while place < number or told < number:
+                block = await reader.block()
+                assert block
+                assert int(block.id or place) >= place
+                if block.event:
+                    place = int(block.answer["data"]["follow"]["text"])
+                else:
+                    told = int(block.id or 0)

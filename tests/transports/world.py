@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NewType, cast
@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from strawberry import Info
 from strawberry.schema.config import StrawberryConfig
 
-from datawave.transports import Asked, OperationContext, Refused
+from datawave.transports import Asked, Door, OperationContext, Refused
 
 Json = NewType("Json", object)
 EVENT_BYTES = 16_384
@@ -58,8 +58,24 @@ class TestSession:
     token: str | None
     cookie: str | None
     expires_at: datetime | None
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: bool = False
     renewed_with: list[str] = field(default_factory=list[str])
+    listener: Callable[[], None] | None = None
+
+    @property
+    def whose(self) -> str:
+        return f"{self.token} {self.cookie}"
+
+    def listen(self, listener: Callable[[], None] | None) -> None:
+        self.listener = listener
+
+    def changed(self) -> None:
+        if self.listener is not None:
+            self.listener()
+
+    def end(self) -> None:
+        self.ended = True
+        self.changed()
 
     def context(self, asked: Asked) -> Context:
         if asked.operation_name == "Forbidden":
@@ -74,7 +90,7 @@ class TestSession:
 
 
 @dataclass
-class TestDoor:
+class TestDoor(Door):
     __test__ = False
 
     world: World
@@ -166,7 +182,7 @@ class Query:
     @strawberry.field
     def adorned(self, info: Info[Any, Any]) -> str:
         context = cast("Context", info.context)
-        context.headers.append(("set-cookie", "a=b"))
+        context.headers.append((b"set-cookie", b"a=b"))
         context.extensions["cost"] = {"points": 3}
         return "yes"
 

@@ -5,6 +5,7 @@ import { isObject, parseObject } from "./json";
 
 export const ENDPOINT = "/graphql";
 const TIME_LIMIT_MS = 20_000;
+const NOT_REGISTERED = "PERSISTED_QUERY_NOT_FOUND";
 
 /** The API's WebSocket, on the server that this page came from. */
 export function socketAddress(): string {
@@ -52,17 +53,40 @@ async function post(body: string, headers: Record<string, string>, signal: Abort
   }
 }
 
+async function ask(request: object, headers: Record<string, string>): Promise<Answer> {
+  const response = await post(JSON.stringify(request), headers, AbortSignal.timeout(TIME_LIMIT_MS));
+  const answer = readAnswer(await response.text().catch(() => ""));
+  if (answer === null) {
+    throw new ApiError(UNREACHABLE, `The server answered ${response.status} without a GraphQL answer.`);
+  }
+  return answer;
+}
+
+/** Hashes that the server was found not to know: it is of another build than this page. */
+const unknownThere = new Set<string>();
+
+/** Names the document by its hash, and sends the whole of it where the server does not know it. */
+async function askFor<Result, Variables>(
+  document: TypedDocumentString<Result, Variables>,
+  variables: Variables,
+  headers: Record<string, string>,
+): Promise<Answer> {
+  const hash: unknown = document.__meta__?.["hash"];
+  if (typeof hash === "string" && !unknownThere.has(hash)) {
+    const answer = await ask({ documentId: `sha256:${hash}`, variables }, headers);
+    const unknown = (answer.errors ?? []).some((error) => error.extensions?.code === NOT_REGISTERED);
+    if (!unknown) return answer;
+    unknownThere.add(hash);
+  }
+  return ask({ query: document.toString(), variables }, headers);
+}
+
 export async function run<Result, Variables>(
   document: TypedDocumentString<Result, Variables>,
   variables: Variables,
   headers: Record<string, string> = {},
 ): Promise<Result> {
-  const body = JSON.stringify({ query: document.toString(), variables });
-  const response = await post(body, headers, AbortSignal.timeout(TIME_LIMIT_MS));
-  const answer = readAnswer(await response.text().catch(() => ""));
-  if (answer === null) {
-    throw new ApiError(UNREACHABLE, `The server answered ${response.status} without a GraphQL answer.`);
-  }
+  const answer = await askFor(document, variables, headers);
   // The document was checked against the schema when its types were generated, and the server validated it.
   return dataOf(answer) as Result;
 }
