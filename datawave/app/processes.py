@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 COLLECTED_AFTER = 20_000, 10, 10
 """A page answered field by field is thousands of objects that hardly ever form a ring: at Python's own 700
 the collector looks at those of all requests under way again and again."""
+OTHER_FILES = 32
+"""What an API process opens beside its connections to the database: those to Valkey, pages, the log."""
 RESTORED = 3
 """How a process ends whose database was restored under it: whoever supervises it starts it anew."""
 
@@ -56,7 +58,7 @@ def know_work(*, with_agent: bool) -> None:
 
 
 def serve(settings: Settings, *, sockets: list[socket], on_started: Callable[[], None]) -> None:
-    """Runs the API until it is told to stop; without sockets on one of its own."""
+    """Runs the API until it is told to stop."""
     uvloop.run(_serve(settings, sockets, on_started))
 
 
@@ -88,26 +90,26 @@ async def _serve(settings: Settings, sockets: list[socket], on_started: Callable
     import uvicorn
 
     from datawave.app.serving import api
+    from datawave.transports.accepting import open_as_many_files_as_allowed
     from datawave.transports.leaving import Server
     from datawave.transports.serving import uvicorn_options
 
     async with _core(settings, "datawave serve") as parts, api(parts, serving(settings)) as served:
         config = uvicorn.Config(
             served.app,
-            host=settings.host,
-            port=settings.port,
             log_config=None,
             access_log=False,
             lifespan="off",
             **uvicorn_options(limits(settings)),
         )
+        open_as_many_files_as_allowed()
         gc.freeze()
         gc.set_threshold(*COLLECTED_AFTER)
         server = Server(
             config,
             drain_seconds=settings.drain_seconds,
             leave_seconds=settings.leave_seconds,
-            is_shared=settings.api_processes > 1,
+            kept_files=settings.connections_of_one + OTHER_FILES,
             on_started=on_started,
         )
         await _until_ended(server, parts, sockets)
@@ -117,7 +119,7 @@ async def _until_ended(server: Server, parts: Core, sockets: list[socket]) -> No
     restored = asyncio.create_task(until_restored(parts), name="serve.restored")
 
     restored.add_done_callback(lambda _: server.end())
-    await server.serve(sockets or None)
+    await server.serve(sockets)
     if restored.done():
         raise SystemExit(RESTORED)
     restored.cancel()

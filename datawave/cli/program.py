@@ -16,7 +16,7 @@ from datawave.embedded.processes import CannotRun
 from datawave.kit.secrets import Secret
 from datawave.settings import Profile, Settings, SettingsError, load
 from datawave.supervisor.household import FIRST_START, NEW_PASSWORD
-from datawave.supervisor.sockets import handed_down
+from datawave.supervisor.sockets import handed_down, listening
 from datawave.supervisor.word import hear_word, say_ready
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def serve() -> None:
         know_api()
     if not hear_word():
         raise typer.Exit(1)
-    finish(serve(settings, sockets=handed_down(), on_started=say_ready))
+    sockets = handed_down() or listening(settings.host, settings.port)
+    finish(serve(settings, sockets=sockets, on_started=say_ready))
 
 
 @program.command()

@@ -326,8 +326,12 @@ class Settings(Limits):
     def connections(self) -> int:
         """The most that the processes of `datawave up` have to PostgreSQL, one that takes another's place and
         somebody at a console counted in."""
-        each = 2 * self.database_pool + self.database_readers
-        return (self.api_processes + 1 + self.workers) * each + 5
+        return (self.api_processes + 1 + self.workers) * self.connections_of_one + 5
+
+    @property
+    def connections_of_one(self) -> int:
+        """The most that one process has to PostgreSQL."""
+        return 2 * self.database_pool + self.database_readers
 
     @property
     def leave_seconds(self) -> float:

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import uvicorn
 
-from datawave.transports.accepting import Acceptor
+from datawave.transports.accepting import KEPT, Acceptor
 from datawave.transports.serving import HttpProtocol, SocketProtocol
 
 LOOK_SECONDS = 0.05
@@ -24,7 +24,7 @@ LOOK_SECONDS = 0.05
 class Server(uvicorn.Server):
     """For the main thread: it listens to the signals. When it leaves, connections that nobody uses are kept
     for `drain_seconds`, and answers under way get `leave_seconds`; what is left then ends as by SIGINT.
-    `is_shared` says that others listen on its sockets all the time."""
+    `kept_files` are not given to clients."""
 
     def __init__(
         self,
@@ -32,12 +32,12 @@ class Server(uvicorn.Server):
         *,
         drain_seconds: float,
         leave_seconds: float,
-        is_shared: bool = False,
+        kept_files: int = KEPT,
         on_started: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(config)
         self._drain_seconds, self._leave_seconds = drain_seconds, leave_seconds
-        self._is_shared, self._on_started = is_shared, on_started
+        self._kept_files, self._on_started = kept_files, on_started
         self._leaving = False
 
     def leave(self) -> None:
@@ -60,13 +60,6 @@ class Server(uvicorn.Server):
             loop.remove_signal_handler(signal.SIGINT)
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
-        if self._is_shared and sockets:
-            await self._share(sockets)
-        else:
-            await super().startup(sockets)
-        self._on_started()
-
-    async def _share(self, sockets: list[socket]) -> None:
         await self.lifespan.startup()
         loop = asyncio.get_running_loop()
         made: Any = self.config.http_protocol_class
@@ -79,8 +72,10 @@ class Server(uvicorn.Server):
                 _loop=loop,
             )
 
-        self.servers = cast("Any", [Acceptor(each, protocol) for each in sockets])
+        acceptors = [Acceptor(each, protocol, kept=self._kept_files) for each in sockets or ()]
+        self.servers = cast("Any", acceptors)
         self.started = True
+        self._on_started()
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         if self._leaving:

@@ -11,7 +11,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from datawave.app.processes import OTHER_FILES
 from datawave.embedded import processes, valkey
+from datawave.settings import load
 from datawave.settings.sources import ROOT
 from datawave.supervisor.sockets import handing_down
 from tests import furnished, servers
@@ -64,6 +66,11 @@ class Program:
 
     def pid(self, name: str) -> int:
         return self._running[name].pid
+
+    @property
+    def kept_files(self) -> int:
+        """Those of `serve` that no client is given."""
+        return load(_env_file=None).connections_of_one + OTHER_FILES
 
     def has_told(self, event: str) -> bool:
         return f'"event":"{event}"' in self._log.read_text().replace(": ", ":")

@@ -275,8 +275,8 @@ async def test_who_waits_at_a_console_does_not_wait_for_idle_connections(start: 
 
 
 async def test_those_who_come_together_are_shared_among_all_who_listen(start: Start) -> None:
-    first = await start(is_shared=True)
-    second = await start(is_shared=True, listening=first.listening.dup())
+    first = await start()
+    second = await start(listening=first.listening.dup())
     coming = [asyncio.open_connection("127.0.0.1", first.port) for _ in range(20)]
     came = await asyncio.gather(*coming)
     await turns_until(lambda: len(first.connections) + len(second.connections) == 20)
