@@ -137,6 +137,10 @@ class Certificate(Base):
     pem: Mapped[str]
 
 
+OPEN = text("state IN ('OFFERED', 'CLAIMED', 'RUNNING')")
+"""Said with the question, so that any plan finds the index that holds only these."""
+
+
 class AgentTask(Base):
     """Work given to an agent, held by a lease. The attempt rises when somebody claims, not before."""
 
@@ -171,11 +175,7 @@ class AgentTask(Base):
     progress: Mapped[dict[str, Any] | None]
     failure: Mapped[dict[str, Any] | None]
 
-    __table_args__ = (
-        Index(
-            "ix_agent_task_open", "state", postgresql_where=text("state IN ('OFFERED', 'CLAIMED', 'RUNNING')")
-        ),
-    )
+    __table_args__ = (Index("ix_agent_task_open", "state", postgresql_where=OPEN),)
 
 
 class ApiPresence(Base):

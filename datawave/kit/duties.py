@@ -9,21 +9,27 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
 
 import structlog
-from sqlalchemy import Interval, bindparam, text
+from sqlalchemy import Interval, Select, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from datawave.kit import audit
-from datawave.kit.access import SYSTEM
+from datawave.kit.access import NOBODY, SYSTEM
 from datawave.kit.commands import Commands, insert_events
-from datawave.kit.database import Database, translated
+from datawave.kit.database import Database, Db, translated
 from datawave.kit.ending import ended
 from datawave.kit.errors import UnavailableError
 from datawave.kit.events import Event
-from datawave.kit.work import take_up_silent
+from datawave.kit.given import Moment
+from datawave.kit.jobs import SILENT
+from datawave.kit.statements import Statement
+from datawave.kit.tables import AuditEntry, Job
+from datawave.kit.work import SILENT_NOW, take_up_silent
 
 log = structlog.get_logger(__name__)
 
@@ -38,9 +44,11 @@ class Duty:
     commands: Commands
     event_retention: timedelta | None = None
     """How long the log is kept; None is for ever."""
+    emitted: list[Event] = field(default_factory=list[Event])
 
     async def emit(self, *events: Event) -> None:
         await insert_events(self.session, events, viewer=SYSTEM, command_id=None, now=self.now)
+        self.emitted.extend(events)
 
 
 Step = Callable[[Duty], Awaitable[None]]
@@ -51,16 +59,28 @@ class Standing:
     name: str
     every: float
     step: Step
+    when: Select[Any] | None = None
+    """Rows that there is something to do about: without them nothing is locked and nothing written."""
+
+    @cached_property
+    def _look(self) -> Statement | None:
+        return Statement.of(self.when.limit(1)) if self.when is not None else None
+
+    async def is_due(self, database: Database) -> bool:
+        look = self._look
+        return look is None or bool(await Db(database).fetch(look.text, look.values(Moment(NOBODY))))
 
 
 DUTIES: list[Standing] = []
+NOW = select(func.datawave_now()).scalar_subquery()
+"""For `when`: asked once for a statement, so that an index finds the rows."""
 
 
-def duty(*, every: float) -> Callable[[Step], Step]:
+def duty(*, every: float, when: Select[Any] | None = None) -> Callable[[Step], Step]:
     """Registers a step that is done about every so many seconds, by one process at a time."""
 
     def registered(step: Step) -> Step:
-        DUTIES.append(Standing(f"{step.__module__}.{step.__name__}", every, step))
+        DUTIES.append(Standing(f"{step.__module__}.{step.__name__}", every, step, when))
         return step
 
     return registered
@@ -87,7 +107,8 @@ async def do(
             )
             await standing.step(duty)
             await session.commit()
-    database.committed()
+    if duty.emitted:
+        database.committed()
     return True
 
 
@@ -113,7 +134,9 @@ class Duties:
         while True:
             await asyncio.sleep(standing.every * random.uniform(0.8, 1.2))
             try:
-                await do(standing, self._database, self._commands, event_retention=self._event_retention)
+                if await standing.is_due(self._database):
+                    retention = self._event_retention
+                    await do(standing, self._database, self._commands, event_retention=retention)
                 self.last_done[standing.name] = asyncio.get_running_loop().time()
             except UnavailableError:
                 log.warning("duty.waits", duty=standing.name)
@@ -130,7 +153,7 @@ class AuditSealed(Event):
     last: int
 
 
-@duty(every=0.5)
+@duty(every=0.5, when=select(AuditEntry.id).where(AuditEntry.sequence.is_(None)).order_by(AuditEntry.number))
 async def seal_audit(standing: Duty) -> None:
     connection = await standing.session.connection()
     while (sealed := await audit.seal(connection)) is not None:
@@ -159,7 +182,7 @@ async def settle(standing: Duty) -> None:
         await connection.execute(SETTLE, {"read": standing.now, "shift": shift})
 
 
-@duty(every=2.0)
+@duty(every=2.0, when=select(Job.id).where(text(SILENT_NOW).bindparams(silent=SILENT)))
 async def take_up_silent_jobs(standing: Duty) -> None:
     await take_up_silent(standing.database, standing.commands)
 

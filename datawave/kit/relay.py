@@ -19,10 +19,10 @@ from arq.connections import ArqRedis
 from sqlalchemy import text
 
 from datawave.kit import metrics, passing
-from datawave.kit.database import Database
+from datawave.kit.database import Database, translated
 from datawave.kit.errors import UnavailableError
 from datawave.kit.events import ALL, WIRE
-from datawave.kit.jobs import signal_due
+from datawave.kit.jobs import SIGNALLED_AGAIN, signal_due
 from datawave.kit.live import Live
 
 log = structlog.get_logger(__name__)
@@ -36,6 +36,7 @@ MOST_MESSAGE = 256_000
 log."""
 
 LOOK = b'{"look":true}'
+WAITS = "SELECT events OR jobs FROM relay_waits($1)"
 PLACE = text("SELECT first, last FROM place_events(:most)")
 AS_TEXT = ("id", "actor_id", "command_id", "subject_id", "workspace_id", "source_id", "data")
 """What is passed on as the database writes it: made into values and back, it took half of the time."""
@@ -74,10 +75,13 @@ class Relay:
         pause = self._look
         # A cancellation may have been swallowed on the way (`wait_for` in Python 3.11, under redis-py).
         while not (task := asyncio.current_task()) or not task.cancelling():
+            is_told = self._wake.is_set()
             self._wake.clear()
             try:
-                more = await self.steps()
-                await signal_due(self._database, self._arq)
+                more = False
+                if is_told or await self._has_work():
+                    more = await self.steps()
+                    await signal_due(self._database, self._arq)
                 pause = 0 if more else self._look
             except (UnavailableError, OSError) as error:
                 log.warning("relay.waits", error=type(error).__name__)
@@ -89,6 +93,12 @@ class Relay:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
         raise asyncio.CancelledError
+
+    async def _has_work(self) -> bool:
+        """Nobody has said so, and it writes nothing to look."""
+        with translated():
+            [row] = await self._database.readers.fetch(WAITS, [SIGNALLED_AGAIN])
+        return bool(row[0])
 
     async def steps(self) -> bool:
         """Some batches, each published while the next is given its places; true while there may be more."""

@@ -16,13 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from auth.permissions import Permission
 from datawave.kit.access import SYSTEM
 from datawave.kit.commands import Tx, command
-from datawave.kit.duties import Duty, duty
+from datawave.kit.duties import NOW, Duty, duty
 from datawave.kit.errors import invalid
 from domain.agents.consumers import consumer_of
 from domain.agents.events import AgentStateChanged
 from domain.agents.identity import acting_agent
 from domain.agents.offering import HELD, ended, forget_draft_secret, offered
-from models.agents import AgentState, AgentTask, ApiPresence, EdgeAgent, TaskState
+from models.agents import OPEN, AgentState, AgentTask, ApiPresence, EdgeAgent, TaskState
 
 LEASE = timedelta(seconds=20)
 GRACE = timedelta(seconds=20)
@@ -124,7 +124,11 @@ async def keep_presence(standing: Duty) -> None:
     await standing.session.execute(SIGN_IN, {"away": AWAY.total_seconds()})
 
 
-@duty(every=2.0)
+def _silent(now: Any) -> tuple[Any, ...]:
+    return EdgeAgent.state == AgentState.ONLINE, EdgeAgent.last_heartbeat_at < now - SILENT
+
+
+@duty(every=2.0, when=select(EdgeAgent.id).where(*_silent(NOW)))
 async def find_silent_agents(standing: Duty) -> None:
     """Agents that fell silent are OFFLINE; while the API was away they could not speak."""
     presence = await standing.session.get(ApiPresence, True)
@@ -132,7 +136,7 @@ async def find_silent_agents(standing: Duty) -> None:
         return
     silent = await standing.session.scalars(
         update(EdgeAgent)
-        .where(EdgeAgent.state == AgentState.ONLINE, EdgeAgent.last_heartbeat_at < standing.now - SILENT)
+        .where(*_silent(standing.now))
         .values(state=AgentState.OFFLINE, updated_at=standing.now)
         .returning(EdgeAgent.id)
     )
@@ -140,18 +144,19 @@ async def find_silent_agents(standing: Duty) -> None:
     await standing.emit(*(AgentStateChanged(agent_id=key, before=online, after=offline) for key in silent))
 
 
-@duty(every=2.0)
+def _lapsed(now: Any) -> tuple[Any, ...]:
+    ran_out = AgentTask.lease_until < now
+    return OPEN, AgentTask.state.in_(HELD), ran_out, AgentTask.offered_at < AgentTask.lease_until
+
+
+@duty(every=2.0, when=select(AgentTask.id).where(*_lapsed(NOW)))
 async def offer_lapsed_tasks(standing: Duty) -> None:
     """A lease that ran out only makes a task claimable: those who may take it are told once more."""
     if await in_grace(standing.session, standing.now):
         return
     lapsed = await standing.session.scalars(
         select(AgentTask)
-        .where(
-            AgentTask.state.in_(HELD),
-            AgentTask.lease_until < standing.now,
-            AgentTask.offered_at < AgentTask.lease_until,
-        )
+        .where(*_lapsed(standing.now))
         .order_by(AgentTask.id)
         .limit(200)
         .with_for_update(skip_locked=True)
@@ -162,7 +167,11 @@ async def offer_lapsed_tasks(standing: Duty) -> None:
     await standing.session.flush()
 
 
-@duty(every=2.0)
+def _unclaimed(now: Any) -> tuple[Any, ...]:
+    return OPEN, AgentTask.state == TaskState.OFFERED, AgentTask.claim_before < now
+
+
+@duty(every=2.0, when=select(AgentTask.id).where(*_unclaimed(NOW)))
 async def end_unclaimed_tasks(standing: Duty) -> None:
     """Tasks that nobody took in time fail. While the API was away nobody could: their time then begins
     anew."""
@@ -173,8 +182,7 @@ async def end_unclaimed_tasks(standing: Duty) -> None:
     unclaimed = await standing.session.scalars(
         select(AgentTask.id)
         .where(
-            AgentTask.state == TaskState.OFFERED,
-            AgentTask.claim_before < standing.now,
+            *_unclaimed(standing.now),
             or_(
                 AgentTask.offered_at >= presence.back_at,
                 AgentTask.claim_before - AgentTask.offered_at < waited,

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from auth.permissions import Permission
 from datawave.kit.access import visible
 from datawave.kit.commands import Tx, command
-from datawave.kit.duties import Duty, duty
+from datawave.kit.duties import NOW, Duty, duty
 from datawave.kit.errors import ErrorCode, InputError, forbidden, not_found
 from datawave.kit.ids import global_id
 from domain.identity.events import GrantRevoked, RoleGranted
@@ -228,7 +228,7 @@ async def _grant_to_take(tx: Tx, grant_id: UUID) -> tuple[Grant, Place]:
     return grant, place
 
 
-@duty(every=2.0)
+@duty(every=2.0, when=select(Grant.id).where(Grant.expires_at <= NOW))
 async def end_expired_grants(standing: Duty) -> None:
     """A grant that has run out is taken away, so that open streams hear of it and history knows until when it
     held."""
@@ -246,4 +246,3 @@ async def end_expired_grants(standing: Duty) -> None:
                 expired=True,
             )
         )
-    standing.database.committed()

@@ -73,6 +73,18 @@ async def test_newcomers_are_told_to_let_pass_what_the_relay_carries(
         assert passing.events
 
 
+async def test_what_nobody_told_the_relay_of_is_found_by_its_looks(kit: Kit) -> None:
+    async with kit.hub() as live, kit.relay(live) as relay:
+        running = asyncio.create_task(relay.run())
+        await append(kit, 2)
+        async with asyncio.timeout(10):
+            while await kit.one("SELECT head FROM event_log") < 2:
+                assert not running.done()
+        running.cancel()
+        await asyncio.wait([running])
+    await the_log_is_whole(kit, events=2)
+
+
 async def test_events_stand_in_the_order_of_their_commits_and_know_their_forerunners(kit: Kit) -> None:
     for number in range(5):
         await kit.run(count, stream="a" if number % 2 else "b", numbers=[number, number + 100])
