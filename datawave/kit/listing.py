@@ -36,10 +36,6 @@ Around = Callable[[Any, Directions], Any]
 """Puts more beside the rows that a query gives; it has to put them in this order then."""
 
 
-def _nothing_around(query: Any, _order: Directions) -> Any:
-    return query
-
-
 class Listing:
     """The statements of one description, each made when it is first asked for. Of parents, a record begins
     with the key of its parent, or in a page with its number, from one."""
@@ -51,7 +47,7 @@ class Listing:
         order: Sequence[str] = (),
         *,
         of_parents: bool,
-        around: Around = _nothing_around,
+        around: Around | None = None,
     ) -> None:
         """`columns` have names of their own; `order` is those of the rows' order, which a page needs."""
         self._rows, self._columns, self._order = rows, columns, order
@@ -60,11 +56,15 @@ class Listing:
 
     @cached_property
     def whole(self) -> Statement:
-        query = self._linked.order_by(*_directed(self._rows.order, backwards=False))
+        query: Any = self._linked
+        if self._around is None:
+            query = query.order_by(*_directed(self._rows.order, backwards=False))
         by = [self._rows.by.label("parent_key")] if self._of_parents else []
         columns = [*by, *self._columns] or [literal(1)]
         query = query.with_only_columns(*columns, maintain_column_froms=True)
-        return Statement.of(self._around(query, self._directions(backwards=False) if self._order else ()))
+        if self._around is not None:
+            query = self._around(query, self._directions(backwards=False))
+        return Statement.of(query)
 
     @cached_property
     def counting(self) -> Statement:
@@ -94,7 +94,7 @@ class Listing:
     def _linked(self) -> Select[Any]:
         """All rows, of these parents only."""
         rows = self._rows
-        if not self._of_parents:
+        if not self._of_parents or rows.of_keys:
             return rows.whole
         return rows.whole.where(rows.by == any_(literal(KEYS, ARRAY(rows.by.type))))
 
@@ -116,7 +116,7 @@ class Listing:
             query = self._page_of_each(query, spread, order)
         elif spread:
             query = _at_most(_in_order(_of_each(spread, query), order))
-        return self._around(query, order)
+        return query if self._around is None else self._around(query, order)
 
     def _page_of_each(self, query: Select[Any], spread: Sequence[Any], order: Directions) -> Any:
         by = self._rows.by

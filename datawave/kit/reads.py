@@ -40,7 +40,9 @@ class Rows:
     are; `value` the one column that is meant, where a field is a number or a text.
 
     `spread` is columns with the values that each may have: a page is then taken from each combination by
-    itself, as an index gives it, and put together; the whole list would be read otherwise."""
+    itself, as an index gives it, and put together; the whole list would be read otherwise.
+
+    `of_keys` says that the query gives rows of these parents only as it is."""
 
     query: Select[Any]
     row: Any
@@ -49,6 +51,7 @@ class Rows:
     at: Any = None
     value: Any = None
     spread: Sequence[tuple[Any, Any]] = ()
+    of_keys: bool = False
 
     @property
     def whole(self) -> Select[Any]:

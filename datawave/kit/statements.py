@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+import re
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, cast
 
@@ -16,6 +17,9 @@ from sqlalchemy.types import NullType
 from datawave.kit.access import NOT_HELD, Reach, Rights, Scope, Viewer
 from datawave.kit.given import Given, Moment
 
+PLACE = re.compile(r"\$(\d+)")
+"""Where a parameter stands in a text."""
+PLAIN = re.compile(r"[\w .:-]*", re.ASCII)
 _DIALECT: Any = cast("Any", asyncpg).dialect()
 
 
@@ -53,15 +57,16 @@ class Statement:
         compiled: Any = query.compile(dialect=_DIALECT, linting=compiler.FROM_LINTING)
         state: Any = compiled.construct_expanded_state()
         binds: dict[str, Any] = compiled.binds
-        parameters = [
+        every = [
             _parameter(state.parameters[name], state.processors.get(name), binds.get(name))
             for name in state.positiontup or ()
         ]
+        text, parameters = _with_constants(state.statement, every)
         kinds = [column.type for column in query.selected_columns]
         combines = all(each.of_keys != "" for each in parameters) and not any(
             isinstance(kind, ARRAY | NullType) for kind in kinds
         )
-        return cls(state.statement, tuple(parameters), len(kinds), combines)
+        return cls(text, tuple(parameters), len(kinds), combines)
 
     def values(self, moment: Moment) -> list[Any]:
         return [each.value(moment) for each in self.parameters]
@@ -71,6 +76,32 @@ def _parameter(value: Any, sent: Callable[[Any], Any] | None, bind: Any) -> Para
     if isinstance(value, Given):
         return Parameter(None, value.of, None if _goes_as_it_is(bind) else sent, value.of_keys)
     return Parameter(sent(value) if sent is not None and value is not None else value, None, None)
+
+
+def _with_constants(text: str, every: Sequence[Parameter]) -> tuple[str, list[Parameter]]:
+    """What is always the same is written into the text: nothing is sent for it, and PostgreSQL can plan with
+    it."""
+    words: dict[str, str] = {}
+    sent: list[Parameter] = []
+    for at, each in enumerate(every, 1):
+        constant = _written(each.constant) if each.given is None else None
+        if constant is None:
+            sent.append(each)
+        words[str(at)] = constant or f"${len(sent)}"
+    return PLACE.sub(lambda found: words[found[1]], text), sent
+
+
+def _written(constant: Any) -> str | None:
+    """As SQL; None where it is sent all the same, because it is not that simple."""
+    match constant:
+        case bool():
+            return str(constant).lower()
+        case int():
+            return f"({constant})" if constant < 0 else str(constant)
+        case str() if PLAIN.fullmatch(constant):
+            return f"'{constant}'"
+        case _:
+            return None
 
 
 def _goes_as_it_is(bind: Any) -> bool:

@@ -154,7 +154,11 @@ class ListVariant(Variant):
         self._level, self._shape = level, shape
         order = _labels(source, _places(source, rows)) if source.beside else ()
         self._listing = Listing(
-            rows, source.labelled, order, of_parents=of_parents, around=source.with_beside
+            rows,
+            source.labelled,
+            order,
+            of_parents=of_parents,
+            around=source.with_beside if source.beside else None,
         )
 
     def reading(self, run: Run, moment: Moment, asked: Asked | None) -> Reading:
@@ -196,7 +200,11 @@ class PageVariant(Variant):
         order = _labels(source, places)
         self._cursors = self._cursors_of(places)
         self._listing = Listing(
-            rows, source.labelled, order, of_parents=of_parents, around=source.with_beside
+            rows,
+            source.labelled,
+            order,
+            of_parents=of_parents,
+            around=source.with_beside if source.beside else None,
         )
 
     def reading(self, run: Run, moment: Moment, asked: Asked | None) -> Reading:

@@ -37,6 +37,9 @@ class Drawn:
             raise Unplanned("column", name)
         return found
 
+    def is_id(self, place: int | None) -> bool:
+        return place is not None and self._places.get("id") == place
+
     def told(self, name: str) -> int:
         """Where an instant stands in the words that it has in answers."""
         instant = func.timezone(literal_column("'UTC'"), self.of(name), type_=DateTime)
@@ -102,13 +105,11 @@ class Drawn:
 
     def with_beside(self, query: Any, order: Sequence[tuple[str, bool]] = ()) -> Any:
         """The query's rows, with what stands beside each; `order` is names, and whether they descend."""
-        if not self.beside:
-            return query
         page = query.subquery("page")
         columns, whole = dict(page.c.items()), page
         for at, each in enumerate(self.beside.values()):
-            other = each.selected(f"beside_{at}")
-            whole = whole.outerjoin(other, each.condition(other, page))
+            other = each.named_by(page, f"beside_{at}")
+            whole = whole.outerjoin(other, true())
             columns |= other.c.items()
         told = [*list(page.c)[: self.first], *(columns[f"c{at}"] for at in range(len(self.columns)))]
         directions = [page.c[name].desc() if down else page.c[name].asc() for name, down in order]
@@ -123,16 +124,13 @@ class Beside(Drawn):
         self.columns = main.columns
         self._key, self._word = key, word
 
-    def selected(self, name: str) -> Any:
-        key = self.rows.by.label("key")
-        columns = self.rows.query.with_only_columns(key, *self.labelled, maintain_column_froms=True)
-        return columns.subquery(name)
-
-    def condition(self, other: Any, page: Any) -> Any:
-        condition = other.c.key == page.c[f"c{self._key - self.first}"]
-        if self._word is None:
-            return condition
-        return and_(condition, page.c[f"c{self._word - self.first}"] == self.entity.__word__)
+    def named_by(self, page: Any, name: str) -> Any:
+        """Looked up for each row: PostgreSQL cannot know how few they are, and would read the whole table."""
+        named = self.rows.by == page.c[f"c{self._key - self.first}"]
+        if self._word is not None:
+            named = and_(named, page.c[f"c{self._word - self.first}"] == self.entity.__word__)
+        query = self.rows.query.where(named).with_only_columns(*self.labelled, maintain_column_froms=True)
+        return query.offset(literal_column("0")).lateral(name)
 
 
 def _element(column: Any) -> Any:

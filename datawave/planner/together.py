@@ -7,13 +7,12 @@ each column: so lists of different lengths stand side by side, and the driver ha
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from datawave.kit.given import Moment
 from datawave.kit.pages import Asked
-from datawave.kit.statements import Parameter, Statement
+from datawave.kit.statements import PLACE, Parameter, Statement
 
 if TYPE_CHECKING:
     from datawave.planner.statements import Variant
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 Beneath: TypeAlias = "Mapping[RelatedStep, Reading]"
 NOTHING: Beneath = {}
-
-_PLACE = re.compile(r"\$(\d+)")
 
 
 class Reading:
@@ -95,7 +92,8 @@ class Together:
         if reading.beside is not None:
             self._add_one(reading.beside, keys)
         for step, beneath in reading.beneath.items():
-            told += self._add(beneath, self._keys_of(number, step.place))
+            are_ids = not keys and reading.variant.source.is_id(step.place)
+            told += self._add(beneath, self._keys_of(number, step.place, once=are_ids))
         return told
 
     def _add_one(self, reading: Reading, keys: str) -> int:
@@ -105,11 +103,12 @@ class Together:
         self._expressions[f"l{number}({names})"] = self._placed(reading.statement, keys)
         return number
 
-    def _keys_of(self, number: int, place: int | None) -> str:
+    def _keys_of(self, number: int, place: int | None, *, once: bool) -> str:
+        """`once` says that each stands there once anyway."""
         name, column = f"k{number}_{place}", f"c{place}"
-        self._expressions[f"{name}(keys)"] = (
-            f"SELECT ARRAY(SELECT DISTINCT {column} FROM l{number} WHERE {column} IS NOT NULL)"
-        )
+        found = column if once else f"DISTINCT {column}"
+        there = "" if once else f" WHERE {column} IS NOT NULL"
+        self._expressions[f"{name}(keys)"] = f"SELECT ARRAY(SELECT {found} FROM l{number}{there})"
         return f"(SELECT keys FROM {name})"
 
     def _placed(self, statement: Statement, keys: str) -> str:
@@ -125,4 +124,4 @@ class Together:
                 words[str(at)] = each.of_keys.format(keys=keys)
         self._given.append(sent)
         self._places += len(sent)
-        return _PLACE.sub(lambda found: words[found[1]], statement.text)
+        return PLACE.sub(lambda found: words[found[1]], statement.text)

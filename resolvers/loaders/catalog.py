@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Integer, Text, any_, case, func, literal, select, true
+from sqlalchemy import Integer, Text, any_, case, func, literal, literal_column, select, true
 from sqlalchemy import cast as as_type
 from sqlalchemy.dialects.postgresql import distinct_on
 
@@ -51,9 +51,8 @@ def paths(of: Of) -> Rows:
         .join(asset, asset.id == above.c.node)
         .where(above.c.height > 0, visible(asset, of.viewer))
     )
-    return Rows(
-        query=query, row=asset, by=above.c.start, order=[Key(above.c.height, descending=True)], at=of.at
-    )
+    order = [Key(above.c.height, descending=True)]
+    return Rows(query=query, row=asset, by=above.c.start, order=order, at=of.at, of_keys=True)
 
 
 def owners(of: Of) -> Rows:
@@ -64,7 +63,7 @@ def owners(of: Of) -> Rows:
     owned = (
         select(owner.asset_id, owner.actor_id, owner.actor_word, owner.kind)
         .where(owner.asset_id == holds.c.node)
-        .offset(0)
+        .offset(literal_column("0"))
         .lateral("owned")
     )
     nearest = (
@@ -83,7 +82,7 @@ def owners(of: Of) -> Rows:
     )
     found = nearest.c
     order = [Key(found.height), Key(found.kind), Key(found.actor_id)]
-    return Rows(query=select(nearest), row=found, by=found.asset_id, order=order, at=of.at)
+    return Rows(query=select(nearest), row=found, by=found.asset_id, order=order, at=of.at, of_keys=True)
 
 
 def tags(of: Of) -> Rows:
