@@ -19,6 +19,7 @@ from websockets.protocol import State
 
 from datawave.transports.limits import Limits
 from datawave.transports.rounds import newcomers
+from datawave.transports.wholes import Cycle
 
 WIRE = "datawave.wire"
 NOTHING = Headers()
@@ -155,6 +156,7 @@ class HttpProtocol(HttpToolsProtocol):
         # Absent where the connection becomes a WebSocket; the application's task starts after this.
         cycle = cast("RequestResponseCycle | None", self.cycle)
         if cycle is not None and cycle.scope is self.scope:
+            cycle.__class__ = Cycle  # uvicorn lets nobody say which it makes
             cast("dict[str, Any]", self.scope)["extensions"] = {WIRE: HttpWire(self, cycle)}
             if self._leaving:
                 cycle.keep_alive = False
