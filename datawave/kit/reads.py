@@ -26,11 +26,13 @@ from datawave.kit.pages import Asked, Key
 @dataclass(frozen=True, kw_only=True)
 class Of:
     """For whom a read is described, as of when, and of which parents. In a plan all but the viewer's reach is
-    known later (`kit.given`)."""
+    known later (`kit.given`). `alone` says that there is one parent: what is found of it has not to be shared
+    with others."""
 
     viewer: Viewer
     at: Any = None
     keys: Any = ()
+    alone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

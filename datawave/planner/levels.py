@@ -382,6 +382,7 @@ class _LevelMaking:
                     beneath(asked.nodes),
                     asked.path,
                     single=self.single and not is_list(asked.type),
+                    alone=self.single and not read.each,
                 ),
             )
         if isinstance(read, Pointed):

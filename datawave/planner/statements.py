@@ -6,6 +6,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +42,11 @@ def made_variant(
     single: bool,
     timed: bool,
     of_parents: bool,
+    alone: bool = False,
 ) -> Variant:
+    """`alone` says that there is one parent."""
     opened, touched = open_viewer(viewer)
-    rows = describe(Of(viewer=opened, at=AT if timed else None, keys=KEYS))
+    rows = describe(Of(viewer=opened, at=AT if timed else None, keys=KEYS, alone=alone))
     source = Drawn(rows, opened, first=1 if of_parents else 0)
     if shape is Shape.PAGE:
         page = PageShape(making, named(kind), selections, path, lambda _node: source)
@@ -152,14 +155,10 @@ class ListVariant(Variant):
     ) -> None:
         super().__init__(rows, source, touched)
         self._level, self._shape = level, shape
+        told = len(source.columns)
         order = _labels(source, _places(source, rows)) if source.beside else ()
-        self._listing = Listing(
-            rows,
-            source.labelled,
-            order,
-            of_parents=of_parents,
-            around=source.with_beside if source.beside else None,
-        )
+        around = partial(source.with_beside, told=told) if source.beside else None
+        self._listing = Listing(rows, source.labelled, order, of_parents=of_parents, around=around)
 
     def reading(self, run: Run, moment: Moment, asked: Asked | None) -> Reading:
         return self._with_beneath(run, self._listing.whole, moment, asked, [self._level])

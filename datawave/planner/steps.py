@@ -103,13 +103,15 @@ class RelatedStep:
         path: Path,
         *,
         single: bool,
+        alone: bool,
     ) -> None:
-        """`place` is where the key stands in the things' rows, so that SQL can look there for itself."""
+        """`place` is where the key stands in the things' rows, so that SQL can look there for itself;
+        `alone` says that there is one thing, which names one key."""
         self.only: set[Any] | None = None
         self.place = place
         self._read, self._key, self._arguments = read, key, arguments
         self._making, self._kind, self._selections = making, kind, selections
-        self._path, self._single = path, single
+        self._path, self._single, self._alone = path, single, alone
         self._wire = leaves.of_python(kind) if read.shape is Shape.VALUE else None
         self._variants: Variants[Variant] = Variants()
 
@@ -179,6 +181,7 @@ class RelatedStep:
             single=self._single,
             timed=at is not None,
             of_parents=True,
+            alone=self._alone,
         )
 
 

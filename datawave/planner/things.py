@@ -103,17 +103,20 @@ class Drawn:
             if whose is self
         ]
 
-    def with_beside(self, query: Any, order: Sequence[tuple[str, bool]] = ()) -> Any:
-        """The query's rows, with what stands beside each; `order` is names, and whether they descend."""
+    def with_beside(
+        self, query: Any, order: Sequence[tuple[str, bool]] = (), *, told: int | None = None
+    ) -> Any:
+        """The query's rows, with what stands beside each; `order` is names, and whether they descend. Only
+        the first columns are `told`, where the others are for the order alone."""
         page = query.subquery("page")
         columns, whole = dict(page.c.items()), page
         for at, each in enumerate(self.beside.values()):
             other = each.named_by(page, f"beside_{at}")
             whole = whole.outerjoin(other, true())
             columns |= other.c.items()
-        told = [*list(page.c)[: self.first], *(columns[f"c{at}"] for at in range(len(self.columns)))]
+        shown = [columns[f"c{at}"] for at in range(told or len(self.columns))]
         directions = [page.c[name].desc() if down else page.c[name].asc() for name, down in order]
-        return select(*told).select_from(whole).order_by(*directions)
+        return select(*list(page.c)[: self.first], *shown).select_from(whole).order_by(*directions)
 
 
 class Beside(Drawn):

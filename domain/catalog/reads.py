@@ -166,16 +166,16 @@ def chain(asset_ids: Sequence[UUID], at: datetime | None = None) -> Any:
     return found.union_all(step)
 
 
-def holders(asset_ids: Any, at: datetime | None = None) -> Any:
-    """(start, node, height) as `chain`, of many assets in few things: what holds them is walked once."""
+def holders(asset_ids: Any, at: datetime | None = None, *, alone: bool = False) -> Any:
+    """(start, node, height) as `chain`, of many assets in few things: what holds them is walked once. Where
+    there is one asset `alone`, nothing has to be shared."""
     asset, further = another(Asset, at), another(Asset, at)
     assets = select(asset.id, asset.parent_id).where(among(asset.id, asset_ids)).cte("assets")
-    parents = select(assets.c.parent_id).where(assets.c.parent_id.is_not(None)).distinct().subquery("parents")
-    up = select(
-        parents.c.parent_id.label("start"),
-        parents.c.parent_id.label("node"),
-        as_type(literal(1), Integer).label("height"),
-    ).cte(recursive=True)
+    above = assets.c.id if alone else assets.c.parent_id
+    parents = select(above.label("start"), assets.c.parent_id).where(assets.c.parent_id.is_not(None))
+    first = (parents if alone else parents.distinct()).subquery("parents")
+    height = as_type(literal(1), Integer).label("height")
+    up = select(first.c.start, first.c.parent_id.label("node"), height).cte(recursive=True)
     step = (
         select(up.c.start, further.parent_id, up.c.height + 1)
         .join(further, further.id == up.c.node)
@@ -185,7 +185,9 @@ def holders(asset_ids: Any, at: datetime | None = None) -> Any:
     own = select(
         assets.c.id.label("start"), assets.c.id.label("node"), as_type(literal(0), Integer).label("height")
     )
-    above = select(assets.c.id, up.c.node, up.c.height).join(up, up.c.start == assets.c.parent_id)
+    above = select(up.c.start, up.c.node, up.c.height)
+    if not alone:
+        above = select(assets.c.id, up.c.node, up.c.height).join(up, up.c.start == assets.c.parent_id)
     return union_all(own, above).subquery("holders")
 
 

@@ -57,7 +57,7 @@ def paths(of: Of) -> Rows:
 
 def owners(of: Of) -> Rows:
     """Owners of an asset, its own first, then those of what holds it; each person once, by the nearest."""
-    holds = reads.holders(of.keys, of.at)
+    holds = reads.holders(of.keys, of.at, alone=of.alone)
     owner = as_of(Ownership, of.at)
     # PostgreSQL cannot know how few there are, and would read the whole table.
     owned = (
