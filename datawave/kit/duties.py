@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from datawave.kit import audit
 from datawave.kit.access import NOBODY, SYSTEM
 from datawave.kit.commands import Commands, insert_events
-from datawave.kit.database import Database, Db, translated
+from datawave.kit.database import Database, translated
 from datawave.kit.ending import ended
 from datawave.kit.errors import UnavailableError
 from datawave.kit.events import Event
@@ -68,7 +68,7 @@ class Standing:
 
     async def is_due(self, database: Database) -> bool:
         look = self._look
-        return look is None or bool(await Db(database).fetch(look.text, look.values(Moment(NOBODY))))
+        return look is None or bool(await database.look(look.text, look.values(Moment(NOBODY))))
 
 
 DUTIES: list[Standing] = []

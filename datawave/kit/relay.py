@@ -19,7 +19,7 @@ from arq.connections import ArqRedis
 from sqlalchemy import text
 
 from datawave.kit import metrics, passing
-from datawave.kit.database import Database, translated
+from datawave.kit.database import Database
 from datawave.kit.errors import UnavailableError
 from datawave.kit.events import ALL, WIRE
 from datawave.kit.jobs import SIGNALLED_AGAIN, signal_due
@@ -96,8 +96,7 @@ class Relay:
 
     async def _has_work(self) -> bool:
         """Nobody has said so, and it writes nothing to look."""
-        with translated():
-            [row] = await self._database.readers.fetch(WAITS, [SIGNALLED_AGAIN])
+        [row] = await self._database.look(WAITS, [SIGNALLED_AGAIN])
         return bool(row[0])
 
     async def steps(self) -> bool:

@@ -331,7 +331,7 @@ class Settings(Limits):
     @property
     def connections_of_one(self) -> int:
         """The most that one process has to PostgreSQL."""
-        return 2 * self.database_pool + self.database_readers
+        return 2 * self.database_pool + self.database_readers + 1
 
     @property
     def leave_seconds(self) -> float:
