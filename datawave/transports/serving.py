@@ -121,12 +121,14 @@ class HttpProtocol(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _in_head = True
     _head = 0
+    _came = 0
+    "Bytes that are being parsed."
     _oversized = False
     _leaving = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast("asyncio.Transport", transport))
-        self._await_head()
+        self._await_rest_of_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_here()
@@ -136,20 +138,23 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._await_head()
+        self._head_is_here()
+        self._in_head, self._head = True, 0
 
     def data_received(self, data: bytes) -> None:
+        self._came = len(data)
         super().data_received(data)
-        if self._in_head and self._deadline is not None:
+        if self._in_head and not self.transport.is_closing():
             # The parser gathers a header line whole before it tells of it: count what went in.
             self._head += len(data)
             if self._head > self.header_bytes:
                 self._refuse_head()
+            elif self._deadline is None:
+                self._await_rest_of_head()
 
     def on_headers_complete(self) -> None:
         self._head_is_here()
-        lines = sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if len(self.url) + lines > self.header_bytes:
+        if self._head + self._came > self.header_bytes and self._is_oversized():
             self._oversized = True
             raise ValueError("the header block is too large")
         super().on_headers_complete()
@@ -204,9 +209,12 @@ class HttpProtocol(HttpToolsProtocol):
         if self.listener is not None:
             self.listener.leaving(at_once=True)
 
-    def _await_head(self) -> None:
-        self._head_is_here()
-        self._in_head, self._head = True, 0
+    def _is_oversized(self) -> bool:
+        lines = sum(len(name) + len(value) + 4 for name, value in self.headers)
+        return len(self.url) + lines > self.header_bytes
+
+    def _await_rest_of_head(self) -> None:
+        """Most heads come whole: nothing has to be set up for them."""
         self._deadline = self.loop.call_later(self.header_seconds, self.transport.close)
 
     def _head_is_here(self) -> None:
