@@ -14,7 +14,7 @@ from datawave.planner.kinds import class_of, is_abstract, is_composite, named
 from datawave.planner.selections import Collector, beneath
 
 if TYPE_CHECKING:
-    from datawave.planner.levels import Asked
+    from datawave.planner.making import Asked
 
 MOST_TABLES = 3
 """As many as are worth looking into for each row."""

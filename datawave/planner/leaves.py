@@ -21,6 +21,13 @@ from datawave.transports.plans import Unplanned
 
 Wire = Callable[[Any], Any]
 
+
+class TellsItself:
+    """Stands for a column that the database tells as the answer does: an instant, of which the driver takes
+    four times as long to make a value of Python's, which would only be told in turn."""
+
+
+Of = Wire | type[Unplanned] | type[TellsItself] | None
 TEXTS = frozenset({"String", "ID", "Cursor"})
 
 
@@ -35,12 +42,6 @@ def required(value: Any) -> Any:
     return value
 
 
-def told(text: str | None) -> str | None:
-    """An instant, which the database tells in our words: the driver takes four times as long to make a value
-    of Python's of it, which would only be told in turn."""
-    return text
-
-
 def finite(value: Any) -> Any:
     if value is not None and not math.isfinite(value):
         raise Unplanned("value", "a number that is none")
@@ -51,9 +52,9 @@ def json_text(value: str | None) -> Any:
     return orjson.Fragment(value) if value is not None else None
 
 
-def of_driver(column: Any, kind: Any) -> Wire | type[Unplanned] | None:
+def of_driver(column: Any, kind: Any) -> Of:
     """What makes the driver's value of a column the leaf; None where it is that already, Unplanned where the
-    value has to become Python's first."""
+    value has to become Python's first, TellsItself where the column can be told instead."""
     kind = bare(kind)
     if is_list(kind):
         plain = isinstance(column, ARRAY) and of_driver(cast("Any", column).item_type, member(kind)) is None
@@ -68,7 +69,7 @@ def of_driver(column: Any, kind: Any) -> Wire | type[Unplanned] | None:
         case "Int" if type(column) is Integer:
             return None
         case "DateTime" if isinstance(column, DateTime):
-            return told
+            return TellsItself
         case "Float" if isinstance(column, Float | Integer):
             return finite
         case "JSON" if isinstance(column, JSONB):

@@ -15,7 +15,7 @@ from datawave.kit.given import Moment
 from datawave.kit.statements import Statement
 
 if TYPE_CHECKING:
-    from datawave.planner.levels import Asked
+    from datawave.planner.making import Asked
     from datawave.planner.plans import Plan
 
 

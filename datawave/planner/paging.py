@@ -12,7 +12,8 @@ from datawave.planner.writing import Writer
 from datawave.transports.plans import Unplanned
 
 if TYPE_CHECKING:
-    from datawave.planner.levels import Level, Making, Path
+    from datawave.planner.levels import Level
+    from datawave.planner.making import Making, Path
 
 OF_INFO = {
     "hasNextPage": "has_next",

@@ -34,7 +34,7 @@ from datawave.kit.ids import taken_apart
 from datawave.kit.reads import GUARD, ById, Of, Root, Rows, Shape
 from datawave.kit.statements import Variants
 from datawave.planner.arguments import Arguments, asked_of
-from datawave.planner.levels import Asked, Making, Refusable
+from datawave.planner.making import Asked, Making, Refusable
 from datawave.planner.moments import REFUSED, Run
 from datawave.planner.selections import Collector, beneath
 from datawave.planner.statements import Variant, made_variant

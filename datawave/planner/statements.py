@@ -27,7 +27,8 @@ from datawave.planner.together import Reading, Together
 from datawave.planner.writing import Writer
 
 if TYPE_CHECKING:
-    from datawave.planner.levels import Level, Making, Path
+    from datawave.planner.levels import Level
+    from datawave.planner.making import Making, Path
 
 
 def made_variant(

@@ -20,7 +20,7 @@ from datawave.transports.plans import Unplanned
 
 if TYPE_CHECKING:
     from datawave.kit.pages import Asked as Page
-    from datawave.planner.levels import Asked, Making, Path
+    from datawave.planner.making import Asked, Making, Path
     from datawave.planner.values import Values
 
 

@@ -15,7 +15,8 @@ from datawave.planner.things import Held
 from datawave.transports.plans import Unplanned
 
 if TYPE_CHECKING:
-    from datawave.planner.levels import Level, Making, Path
+    from datawave.planner.levels import Level
+    from datawave.planner.making import Making, Path
 
 
 class Values(Protocol):
