@@ -256,7 +256,7 @@ class Database:
         _followed(self.engine, self.pulse)
         # To plan a statement whose parameter is a list takes longer than to run it.
         settings = {**server_settings, "plan_cache_mode": "force_generic_plan"}
-        self.readers, self._looks = (
+        self.readers, self._aside = (
             Readers(
                 self._url, most=most, waiting=most * WAITING_FOR_EACH, settings=settings, pulse=self.pulse
             )
@@ -272,7 +272,7 @@ class Database:
 
     def _is_awaited(self) -> bool:
         pool = cast("QueuePool", self.engine.sync_engine.pool)
-        return self.readers.is_busy or self._looks.is_busy or pool.checkedout() > 0
+        return self.readers.is_busy or self._aside.is_busy or pool.checkedout() > 0
 
     async def _greet(self) -> None:
         connection = await connected(self._url)
@@ -297,14 +297,15 @@ class Database:
             async with self.reading.connect() as connection:
                 yield connection
 
-    async def look(self, text: str, values: Sequence[Any]) -> list[Any]:
-        """What standing duties look for: on a connection of their own, however many readers wait."""
+    async def aside(self, text: str, values: Sequence[Any]) -> list[Any]:
+        """A statement of who stands by (the relay, and the looks of duties): on a connection of their own,
+        however many readers wait."""
         with translated():
-            return await self._looks.fetch(text, values)
+            return await self._aside.fetch(text, values)
 
     async def close(self) -> None:
         await self.readers.close()
-        await self._looks.close()
+        await self._aside.close()
         await self.engine.dispose()
 
 

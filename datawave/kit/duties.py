@@ -68,7 +68,7 @@ class Standing:
 
     async def is_due(self, database: Database) -> bool:
         look = self._look
-        return look is None or bool(await database.look(look.text, look.values(Moment(NOBODY))))
+        return look is None or bool(await database.aside(look.text, look.values(Moment(NOBODY))))
 
 
 DUTIES: list[Standing] = []

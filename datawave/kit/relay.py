@@ -16,7 +16,6 @@ from typing import Any
 import orjson
 import structlog
 from arq.connections import ArqRedis
-from sqlalchemy import text
 
 from datawave.kit import metrics, passing
 from datawave.kit.database import Database
@@ -37,15 +36,15 @@ log."""
 
 LOOK = b'{"look":true}'
 WAITS = "SELECT events OR jobs FROM relay_waits($1)"
-PLACE = text("SELECT first, last FROM place_events(:most)")
+PLACE = "SELECT first, last FROM place_events($1)"
 AS_TEXT = ("id", "actor_id", "command_id", "subject_id", "workspace_id", "source_id", "data")
 """What is passed on as the database writes it: made into values and back, it took half of the time."""
 
 TOLD = ", ".join(f"CAST({name} AS text)" if name in AS_TEXT else name for name in WIRE)
-PLACED = text(
+PLACED = (
     f"SELECT {TOLD}, (SELECT jsonb_object_agg(t.topic, t.previous) FROM event_topic t"
     " WHERE t.topic = ANY(event.topics) AND t.position = event.position) AS places"
-    " FROM event WHERE position BETWEEN :first AND :last ORDER BY position"
+    " FROM event WHERE position BETWEEN $1 AND $2 ORDER BY position"
 )
 
 Placed = tuple[int, bytes]
@@ -96,7 +95,7 @@ class Relay:
 
     async def _has_work(self) -> bool:
         """Nobody has said so, and it writes nothing to look."""
-        [row] = await self._database.look(WAITS, [SIGNALLED_AGAIN])
+        [row] = await self._database.aside(WAITS, [SIGNALLED_AGAIN])
         return bool(row[0])
 
     async def steps(self) -> bool:
@@ -122,13 +121,13 @@ class Relay:
         return len(rows) == BATCH
 
     async def _place(self) -> Sequence[Any]:
-        async with self._database.connection() as connection:
-            given = (await connection.execute(PLACE, {"most": BATCH})).one_or_none()
-            if given is None:
-                return ()
-            self.placed += given.last - given.first + 1
-            metrics.PLACED.inc(given.last - given.first + 1)
-            return (await connection.execute(PLACED, {"first": given.first, "last": given.last})).all()
+        found = await self._database.aside(PLACE, [BATCH])
+        if not found:
+            return ()
+        first, last = found[0]
+        self.placed += last - first + 1
+        metrics.PLACED.inc(last - first + 1)
+        return await self._database.aside(PLACED, [first, last])
 
     async def _publish(self, rows: Sequence[Any]) -> None:
         if not rows:
@@ -137,8 +136,8 @@ class Relay:
         by_topic: dict[str, list[Placed]] = defaultdict(list)
         for row in rows:
             wire = to_wire(row)
-            by_topic[ALL].append((row.position - 1, wire))
-            places: dict[str, int] = row.places or {}
+            by_topic[ALL].append((row["position"] - 1, wire))
+            places: dict[str, int] = orjson.loads(row["places"] or b"{}")
             for topic, previous in places.items():
                 by_topic[topic].append((previous, wire))
         told = [(topic, message) for topic, events in by_topic.items() for message in messages_of(events)]
