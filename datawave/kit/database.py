@@ -254,13 +254,16 @@ class Database:
         self._url = asyncpg_url(url)
         self.pulse = Pulse()
         _followed(self.engine, self.pulse)
-        # To plan a statement whose parameter is a list takes longer than to run it.
-        settings = {**server_settings, "plan_cache_mode": "force_generic_plan"}
-        self.readers, self._aside = (
-            Readers(
-                self._url, most=most, waiting=most * WAITING_FOR_EACH, settings=settings, pulse=self.pulse
-            )
-            for most in (readers, 1)
+        self.readers = Readers(
+            self._url,
+            most=readers,
+            waiting=readers * WAITING_FOR_EACH,
+            # To plan a statement whose parameter is a list takes longer than to run it.
+            settings={**server_settings, "plan_cache_mode": "force_generic_plan"},
+            pulse=self.pulse,
+        )
+        self._aside = Readers(
+            self._url, most=1, waiting=WAITING_FOR_EACH, settings=server_settings, pulse=self.pulse
         )
         self.reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self.after_commit: list[Any] = []
