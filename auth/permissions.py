@@ -11,6 +11,8 @@ class Permission(StrEnum):
     USER_READ = "user:read"
     USER_CREATE = "user:create"
     USER_UPDATE = "user:update"
+    APIKEY_CREATE = "apikey:create"
+    CERTIFICATE_MANAGE = "certificate:manage"
     ROLE_READ = "role:read"
     ROLE_MANAGE = "role:manage"
     ROLE_GRANT = "role:grant"
@@ -29,6 +31,9 @@ class Permission(StrEnum):
     ASSET_READ = "asset:read"
     ASSET_EDIT = "asset:edit"
     SAMPLE_READ = "sample:read"
+    PAYMENT_READ = "payment:read"
+    PERSONAL_READ = "personal:read"
+    HEALTH_READ = "health:read"
     LINEAGE_READ = "lineage:read"
     CLASSIFICATION_READ = "classification:read"
     RUN_READ = "run:read"
@@ -38,8 +43,12 @@ class Permission(StrEnum):
     EVENT_READ = "event:read"
     COMMAND_UNDO = "command:undo"
     AUDIT_READ = "audit:read"
+    AUDIT_MANAGE = "audit:manage"
+    EXPORT_CREATE = "export:create"
     MONITORING_READ = "monitoring:read"
     SETTINGS_READ = "settings:read"
+    SETTINGS_MANAGE = "settings:manage"
+    POLICY_MANAGE = "policy:manage"
     VAULT_MANAGE = "vault:manage"
 
 
@@ -49,8 +58,10 @@ MEANING: dict[Permission, str] = {
     P.USER_READ: "See people and programs.",
     P.USER_CREATE: "Invite people and make accounts for programs.",
     P.USER_UPDATE: "Change people, see and end their sessions.",
+    P.APIKEY_CREATE: "Make and end API keys of programs.",
+    P.CERTIFICATE_MANAGE: "Issue and revoke client certificates.",
     P.ROLE_READ: "See roles and who holds them.",
-    P.ROLE_MANAGE: "Make and change roles.",
+    P.ROLE_MANAGE: "Make and change roles and groups.",
     P.ROLE_GRANT: "Give roles and take them away.",
     P.WORKSPACE_READ: "See a workspace.",
     P.WORKSPACE_MANAGE: "Make and change workspaces.",
@@ -67,6 +78,9 @@ MEANING: dict[Permission, str] = {
     P.ASSET_READ: "See the catalog.",
     P.ASSET_EDIT: "Change descriptions, owners and tags.",
     P.SAMPLE_READ: "See sampled values.",
+    P.PAYMENT_READ: "See values labelled as payment data, where a rule asks for it.",
+    P.PERSONAL_READ: "See values labelled as personal data, where a rule asks for it.",
+    P.HEALTH_READ: "See values labelled as health data, where a rule asks for it.",
     P.LINEAGE_READ: "See lineage.",
     P.CLASSIFICATION_READ: "See classifications and their evidence.",
     P.RUN_READ: "See runs.",
@@ -76,13 +90,28 @@ MEANING: dict[Permission, str] = {
     P.EVENT_READ: "Read the event log and the commands.",
     P.COMMAND_UNDO: "Take commands back and do them again.",
     P.AUDIT_READ: "Read and verify the audit trail.",
+    P.AUDIT_MANAGE: "Anchor the audit trail, and say how long it is kept.",
+    P.EXPORT_CREATE: "Copy what one may see to a file.",
     P.MONITORING_READ: "See circuit breakers and the platform's health.",
     P.SETTINGS_READ: "See the settings in force.",
+    P.SETTINGS_MANAGE: "Change login services and signing keys.",
+    P.POLICY_MANAGE: "Change what agents may read and send, and who sees values of which label.",
     P.VAULT_MANAGE: "Rotate the vault's keys.",
 }
 
 DANGEROUS = frozenset(
-    {P.USER_UPDATE, P.ROLE_MANAGE, P.ROLE_GRANT, P.DATASOURCE_DELETE, P.VAULT_MANAGE, P.AGENT_MANAGE}
+    {
+        P.USER_UPDATE,
+        P.CERTIFICATE_MANAGE,
+        P.ROLE_MANAGE,
+        P.ROLE_GRANT,
+        P.DATASOURCE_DELETE,
+        P.VAULT_MANAGE,
+        P.AGENT_MANAGE,
+        P.AUDIT_MANAGE,
+        P.SETTINGS_MANAGE,
+        P.POLICY_MANAGE,
+    }
 )
 
 _READING = {
@@ -117,7 +146,11 @@ BUILT_IN_ROLES: dict[str, tuple[str, frozenset[Permission]]] = {
     "Auditor": (
         "Reads everything that was done, changes nothing.",
         frozenset(
-            _READING | {P.AUDIT_READ, P.EVENT_READ, P.ROLE_READ, P.USER_READ, P.SETTINGS_READ, P.JOB_READ}
+            _READING
+            | {
+                P.AUDIT_READ, P.EXPORT_CREATE, P.EVENT_READ, P.ROLE_READ, P.USER_READ, P.SETTINGS_READ,
+                P.JOB_READ,
+            }
         ),
     ),
     "Partner": (

@@ -32,7 +32,7 @@ from schema.audit import (
 from schema.context import Info
 from schema.directives import DeliveryMode
 from schema.fields import mutation, query, read, subscription
-from schema.identity import gate_of
+from schema.gate import gate_of
 from schema.keys import any_key_in
 from schema.operations import Job
 from schema.scalars import Cursor

@@ -113,7 +113,7 @@ async def sign_in(
             if method is AuthMethod.CLIENT_CREDENTIALS
             else "The e-mail or the password is wrong, or the account is not active."
         )
-    return await _begun(tx, proof, method, scopes=scopes, cookie=cookie)
+    return await begin_session(tx, proof.actor_word, proof.actor_id, method, scopes=scopes, cookie=cookie)
 
 
 def checked_scopes(scopes: Sequence[str] | None, *, path: Sequence[str]) -> list[str] | None:
@@ -145,13 +145,20 @@ async def _stands(tx: Tx, proof: Proof) -> bool:
     return kept is not None and kept.hex() == proof.against.reveal()
 
 
-async def _begun(
-    tx: Tx, proof: Proof, method: AuthMethod, *, scopes: Sequence[str] | None, cookie: bool
+async def begin_session(
+    tx: Tx,
+    actor_word: str,
+    actor_id: UUID,
+    method: AuthMethod,
+    *,
+    scopes: Sequence[str] | None = None,
+    cookie: bool = False,
 ) -> SignedIn:
+    """A session for somebody who has proved, in whatever way, who they are."""
     value = new_opaque()
     session = AuthSession(
-        actor_id=proof.actor_id,
-        actor_word=proof.actor_word,
+        actor_id=actor_id,
+        actor_word=actor_word,
         method=method,
         started_at=tx.now,
         last_seen_at=tx.now,
@@ -163,10 +170,8 @@ async def _begun(
     )
     await tx.add(session)
     # Whoever has just proved who they are is the one who did this.
-    tx.viewer = replace(
-        tx.viewer, actor_id=proof.actor_id, actor_word=proof.actor_word, session_id=session.id
-    )
-    tx.emit(SessionStarted(session_id=session.id, owner_id=proof.actor_id, method=method.value))
+    tx.viewer = replace(tx.viewer, actor_id=actor_id, actor_word=actor_word, session_id=session.id)
+    tx.emit(SessionStarted(session_id=session.id, owner_id=actor_id, method=method.value))
     if cookie:
         return SignedIn(session=session, cookie=Shown(value=value))
     return await _with_refresh(tx, session, value)
@@ -310,8 +315,7 @@ async def set_password(tx: Tx, *, new: NewPassword, cookie: bool = False) -> Sig
         user.state = UserState.ACTIVE
     await end_sessions(tx, AuthSession.actor_id == user.id, reason="password set")
     tx.emit(PasswordSet(user_id=user.id))
-    proof = Proof(actor_id=user.id, actor_word="user", against=new.hashed)
-    return await _begun(tx, proof, AuthMethod.PASSWORD, scopes=None, cookie=cookie)
+    return await begin_session(tx, "user", user.id, AuthMethod.PASSWORD, cookie=cookie)
 
 
 async def _owner(tx: Tx, new: NewPassword) -> User:

@@ -1,0 +1,101 @@
+"""Signing in, and what it gives."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import strawberry
+
+from datawave.kit.access import Viewer as Asking
+from datawave.kit.secrets import Secret
+from models import identity as rows
+from schema.reads import computed
+from schema.rows import FromRow
+from schema.shapes import Node, Payload
+
+if TYPE_CHECKING:
+    from schema.identity.viewer import Viewer
+
+    pass
+
+
+strawberry.enum(rows.AuthMethod, name="AuthMethod", description="How somebody proved who they are.")
+
+
+@strawberry.type(description="A signed-in client; ends everywhere at once when revoked.")
+class AuthSession(FromRow, Node, shows=rows.AuthSession):
+    started_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    address: str | None
+    client: str | None
+    method: rows.AuthMethod
+
+    @computed(description="Whether this very request came with it.", own=True)
+    @staticmethod
+    def current(viewer: Asking, id: UUID) -> bool:
+        return id == viewer.session_id
+
+
+@strawberry.type(
+    description="A short access token and the refresh token that replaces it; each refresh token works once."
+)
+class TokenPair:
+    access_token: str
+    access_expires_at: datetime
+    refresh_token: str
+    refresh_expires_at: datetime
+
+
+@strawberry.input(description="E-mail and password, with the second factor's code where there is one.")
+class PasswordSignInInput:
+    email: str
+    password: Secret
+    totp: str | None = strawberry.UNSET
+
+
+@strawberry.input(description="A partner's program, as in OAuth 2.")
+class ClientCredentialsInput:
+    client_id: str
+    client_secret: Secret
+    scopes: list[str] | None = strawberry.UNSET
+
+
+@strawberry.input(one_of=True, description="One way to prove who one is.")
+class SignInInput:
+    password: PasswordSignInInput | None = strawberry.UNSET
+    client_credentials: ClientCredentialsInput | None = strawberry.UNSET
+
+
+@strawberry.input(description="A refresh token.")
+class RefreshSessionInput:
+    refresh_token: Secret
+
+
+@strawberry.input(description="The old password and the new.")
+class PasswordChangeInput:
+    current_password: Secret
+    new_password: Secret
+
+
+@strawberry.input(description="A token from a mail and the new password.")
+class PasswordTokenInput:
+    token: Secret
+    new_password: Secret
+
+
+@strawberry.input(one_of=True, description="One way to set a password.")
+class SetPasswordInput:
+    change: PasswordChangeInput | None = strawberry.UNSET
+    token: PasswordTokenInput | None = strawberry.UNSET
+
+
+@strawberry.type(
+    description="Tokens, or the need for a second factor; for a browser a cookie in place of tokens."
+)
+class SignInPayload(Payload):
+    tokens: TokenPair | None = None
+    viewer: Viewer | None = None
+    mfa_required: bool = False
