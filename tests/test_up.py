@@ -174,7 +174,7 @@ def answers(up: Up) -> bool:
 
 
 def answers_again(up: Up, within: float = 60.0) -> bool:
-    """A server that is back has still to be met by the API: until then it says 503, and when to come again."""
+    """A server that is back has still to be met by the API: until then it says 503 and when to come again."""
     until = time.monotonic() + within
     while True:
         try:
