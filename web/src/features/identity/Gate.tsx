@@ -3,7 +3,7 @@ import { useEffect, useSyncExternalStore, type ReactNode } from "react";
 import { backOff, realClock } from "../../live/time";
 import { Problem } from "../../ui/Problem";
 import { askWhoIsThere, session, type Session } from "./session";
-import { SignIn } from "./SignIn";
+import { hasMailedLink, SignIn } from "./SignIn";
 import "./identity.css";
 
 export function useSession(): Session {
@@ -42,7 +42,7 @@ export function Gate({ children, meanwhile }: { children: ReactNode; meanwhile: 
   return (
     <>
       {now.phase === "nobody" ? meanwhile : children}
-      {now.phase === "somebody" ? null : <SignIn again={now.phase === "ended"} />}
+      {now.phase === "somebody" ? null : <SignIn again={now.phase === "ended" && !hasMailedLink()} />}
     </>
   );
 }

@@ -1,10 +1,22 @@
 /** Who is signed in here. The session itself is a cookie that no script can read. */
-import { EndSessionDocument, SignInDocument, ViewerDocument, type ViewerQuery } from "../../gen/documents";
+import {
+  EndSessionDocument,
+  RequestPasswordResetDocument,
+  SetPasswordDocument,
+  SignInDocument,
+  ViewerDocument,
+  WaysInDocument,
+  type EnteringFragment,
+  type SignInInput,
+  type ViewerQuery,
+  type WaysInQuery,
+} from "../../gen/documents";
 import { ApiError, UNREACHABLE } from "../../live/errors";
 import { run } from "../../live/http";
 import { Store } from "../../live/store";
 
 export type Person = NonNullable<ViewerQuery["viewer"]>["actor"];
+export type WayIn = WaysInQuery["oidcProviders"][number];
 
 export type Session =
   | { phase: "asking"; problem: ApiError | null }
@@ -13,14 +25,16 @@ export type Session =
   /** The session ended under an open page; whoever signs in again goes on where they were. */
   | { phase: "ended"; person: Person };
 
-export interface Attempt {
-  email: string;
-  password: string;
-  totp: string;
-}
+/** What became of an attempt: in, a second factor to show for the challenge, or why not. */
+export type Outcome = "signed-in" | { challenge: string } | { refused: string };
 
-/** What became of an attempt: in, one more thing to say, or why not. */
-export type Outcome = "signed-in" | "second-factor" | { refused: string };
+export interface SecondFactor {
+  challenge: string;
+  /** Of the authenticator, or one of the recovery codes. */
+  code: string;
+  kind: "totp" | "recoveryCode";
+  rememberDevice: boolean;
+}
 
 /** Asks the server to answer with a cookie in place of tokens. */
 const WITH_COOKIE = { "X-DataWave-Cookie": "1" };
@@ -37,17 +51,56 @@ export async function askWhoIsThere(): Promise<void> {
   }
 }
 
-export async function signIn({ email, password, totp }: Attempt): Promise<Outcome> {
-  const withCode = totp === "" ? { email, password } : { email, password, totp };
+/** The login services one may come from; none where the server does not say. */
+export async function waysIn(): Promise<readonly WayIn[]> {
   try {
-    const { signIn: answer } = await run(SignInDocument, { input: { password: withCode } }, WITH_COOKIE);
-    const [error] = answer.errors;
-    if (answer.viewer !== null) enter(answer.viewer.actor);
-    if (answer.viewer !== null) return "signed-in";
-    if (answer.mfaRequired && totp === "") return "second-factor";
-    return { refused: error?.message ?? "The sign-in was refused." };
+    return (await run(WaysInDocument, {})).oidcProviders;
+  } catch (error) {
+    if (error instanceof ApiError) return [];
+    throw error;
+  }
+}
+
+export function signIn(email: string, password: string): Promise<Outcome> {
+  return entering({ password: { email, password } });
+}
+
+export function showSecondFactor({ challenge, code, kind, rememberDevice }: SecondFactor): Promise<Outcome> {
+  return entering({ secondFactor: { challenge, [kind]: code, rememberDevice } });
+}
+
+function entering(input: SignInInput): Promise<Outcome> {
+  return outcomeOf(async () => (await run(SignInDocument, { input }, WITH_COOKIE)).signIn);
+}
+
+/** By the token of a mailed link. Whoever sets it is signed in. */
+export function setPassword(token: string, newPassword: string): Promise<Outcome> {
+  const input = { token: { token, newPassword } };
+  return outcomeOf(async () => (await run(SetPasswordDocument, { input }, WITH_COOKIE)).setPassword);
+}
+
+async function outcomeOf(ask: () => Promise<EnteringFragment>): Promise<Outcome> {
+  try {
+    const { errors, mfaRequired, challenge, viewer } = await ask();
+    if (viewer !== null) {
+      enter(viewer.actor);
+      return "signed-in";
+    }
+    if (mfaRequired && challenge !== null) return { challenge };
+    return { refused: errors[0]?.message ?? "The sign-in was refused." };
   } catch (error) {
     if (error instanceof ApiError) return { refused: error.message };
+    throw error;
+  }
+}
+
+/** Null where a mail is on its way, if there is such an account; else why none can be. */
+export async function askForReset(email: string): Promise<string | null> {
+  try {
+    const { requestPasswordReset: answer } = await run(RequestPasswordResetDocument, { input: { email } });
+    return answer.errors[0]?.message ?? null;
+  } catch (error) {
+    if (error instanceof ApiError) return error.message;
     throw error;
   }
 }

@@ -1,0 +1,19 @@
+/** The link of a mail, by which somebody sets a password: `/#invitation=…` or `/#reset=…`. */
+
+export interface MailedLink {
+  kind: "invitation" | "reset";
+  token: string;
+}
+
+export function linkIn(fragment: string): MailedLink | null {
+  const found = /^#(invitation|reset)=([A-Za-z0-9_-]{20,200})$/.exec(fragment);
+  return found === null ? null : { kind: found[1] as MailedLink["kind"], token: found[2] ?? "" };
+}
+
+/** Taken out of the address at once: what stands there ends up in histories and screenshots. */
+export function takeLink(): MailedLink | null {
+  const link = linkIn(window.location.hash);
+  if (link !== null)
+    window.history.replaceState(null, "", window.location.pathname + window.location.search);
+  return link;
+}
