@@ -2,8 +2,9 @@
 import { useEffect, useSyncExternalStore, type ReactNode } from "react";
 import { backOff, realClock } from "../../live/time";
 import { Problem } from "../../ui/Problem";
+import { mailed } from "./link";
 import { askWhoIsThere, session, type Session } from "./session";
-import { hasMailedLink, SignIn } from "./SignIn";
+import { SignIn } from "./SignIn";
 import "./identity.css";
 
 export function useSession(): Session {
@@ -29,6 +30,7 @@ function useAsking(): void {
 export function Gate({ children, meanwhile }: { children: ReactNode; meanwhile: ReactNode }) {
   useAsking();
   const now = useSession();
+  const link = useSyncExternalStore(mailed.watch, mailed.get);
   if (now.phase === "asking") {
     return (
       <>
@@ -42,7 +44,7 @@ export function Gate({ children, meanwhile }: { children: ReactNode; meanwhile: 
   return (
     <>
       {now.phase === "nobody" ? meanwhile : children}
-      {now.phase === "somebody" ? null : <SignIn again={now.phase === "ended" && !hasMailedLink()} />}
+      {now.phase === "somebody" && link === null ? null : <SignIn again={now.phase === "ended"} />}
     </>
   );
 }

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { Logo } from "../../ui/Logo";
 import { text, useForm, type Sent } from "./form";
-import { takeLink, type MailedLink } from "./link";
+import { mailed, type MailedLink } from "./link";
 import {
   askForReset,
   setPassword,
@@ -20,16 +20,12 @@ type Step =
   | { is: "forgotten" }
   | { is: "new-password"; link: MailedLink };
 
-/** Taken before anything is drawn, and once: drawing may happen twice. */
-const mailed = takeLink();
-
-export function hasMailedLink(): boolean {
-  return mailed !== null;
-}
-
 export function SignIn({ again }: { again: boolean }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const [step, go] = useState<Step>(mailed === null ? { is: "password" } : { is: "new-password", link: mailed });
+  const [step, go] = useState<Step>(() => {
+    const link = mailed.get();
+    return link === null ? { is: "password" } : { is: "new-password", link };
+  });
   const show = (): void => dialog.current?.showModal();
   useEffect(show, []);
   return (
@@ -177,7 +173,15 @@ function Forgotten({ go }: { go: (to: Step) => void }) {
 }
 
 function NewPassword({ link, go }: { link: MailedLink; go: (to: Step) => void }) {
-  const form = useForm(async (fields) => next(await setPassword(link.token, text(fields, "new-password")), go));
+  const form = useForm(async (fields) => {
+    const outcome = await setPassword(link.token, text(fields, "new-password"));
+    if (outcome === "signed-in") mailed.set(null);
+    return next(outcome, go);
+  });
+  const aside = (): void => {
+    mailed.set(null);
+    go({ is: link.kind === "reset" ? "forgotten" : "password" });
+  };
   return (
     <form className="sign-in" onSubmit={form.onSubmit}>
       <Title>{link.kind === "invitation" ? "Welcome to DataWave" : "Set a new password"}</Title>
@@ -198,7 +202,7 @@ function NewPassword({ link, go }: { link: MailedLink; go: (to: Step) => void })
       <Send sent={form.sent} busy="Setting it…">
         Set the password and sign in
       </Send>
-      <Aside onClick={() => go({ is: link.kind === "reset" ? "forgotten" : "password" })}>
+      <Aside onClick={aside}>
         {link.kind === "reset" ? "Ask for another link" : "Sign in instead"}
       </Aside>
     </form>

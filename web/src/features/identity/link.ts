@@ -1,4 +1,5 @@
 /** The link of a mail, by which somebody sets a password: `/#invitation=…` or `/#reset=…`. */
+import { Store } from "../../live/store";
 
 export interface MailedLink {
   kind: "invitation" | "reset";
@@ -11,9 +12,13 @@ export function linkIn(fragment: string): MailedLink | null {
 }
 
 /** Taken out of the address at once: what stands there ends up in histories and screenshots. */
-export function takeLink(): MailedLink | null {
+function taken(): MailedLink | null {
+  if (typeof window === "undefined") return null;
   const link = linkIn(window.location.hash);
   if (link !== null)
     window.history.replaceState(null, "", window.location.pathname + window.location.search);
   return link;
 }
+
+/** The link that the page was opened by, until it has been used or put aside. */
+export const mailed = new Store<MailedLink | null>(taken());
