@@ -56,7 +56,10 @@ function StepOf({ step, again, go }: { step: Step; again: boolean; go: (to: Step
 
 /** The next step where there is one, or why the attempt was refused. */
 function next(outcome: Outcome, go: (to: Step) => void): string | null {
-  if (outcome === "signed-in") return null;
+  if (outcome === "signed-in") {
+    mailed.set(null);
+    return null;
+  }
   if ("refused" in outcome) return outcome.refused;
   go({ is: "code", challenge: outcome.challenge });
   return null;
@@ -173,11 +176,7 @@ function Forgotten({ go }: { go: (to: Step) => void }) {
 }
 
 function NewPassword({ link, go }: { link: MailedLink; go: (to: Step) => void }) {
-  const form = useForm(async (fields) => {
-    const outcome = await setPassword(link.token, text(fields, "new-password"));
-    if (outcome === "signed-in") mailed.set(null);
-    return next(outcome, go);
-  });
+  const form = useForm(async (fields) => next(await setPassword(link.token, text(fields, "new-password")), go));
   const aside = (): void => {
     mailed.set(null);
     go({ is: link.kind === "reset" ? "forgotten" : "password" });
