@@ -88,13 +88,14 @@ async def test_a_long_answer_comes_whole(world: World, tmp_path: Path) -> None:
         body = orjson.dumps(
             {"query": "query ($t: String!) { echo(text: $t) }", "variables": {"t": "x" * 900_000}}
         )
-        head = f"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
-        writer.write(head.encode() + b"\r\nconnection: close\r\n\r\n" + body)
+        head = b"POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n"
+        writer.write(head + b"content-length: %d\r\n\r\n" % len(body) + body)
         async with asyncio.timeout(PATIENCE):
             assert len(await reader.read(-1)) > 900_000
         writer.close()
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
 async def test_old_tls_is_not_spoken(world: World, tmp_path: Path, version: ssl.TLSVersion) -> None:
     async with secure(world, tmp_path) as (port, certificate):
