@@ -45,8 +45,12 @@ class HttpRefused(Exception):
 
 
 async def read_post(request: Request, limits: Limits) -> Asked:
-    _check_content_type(request)
-    gzip = _is_gzip(request)
+    try:
+        _check_content_type(request)
+        gzip = _is_gzip(request)
+    except HttpRefused:
+        await _throw_away(request, limits.body_bytes * LINGER_BODIES)
+        raise
     body = await _read(request, limits)
     if gzip:
         body = _inflated(body, limits.body_bytes)

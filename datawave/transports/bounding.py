@@ -30,34 +30,37 @@ class Bounded:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        has_begun, size = False, 0
         until = asyncio.get_running_loop().time() + self._seconds
-        is_whole = False
+        size, is_whole = 0, False
+        refused: Exception | None = TooLarge() if _announced(scope) > self._most else None
 
         async def heard() -> Message:
-            nonlocal size, is_whole
-            # Behind the body only the end of the connection is waited for, which may be long in coming.
-            async with asyncio.timeout_at(None if is_whole else until):
-                message = await receive()
-            size += len(message.get("body", b""))
-            if size > self._most:
-                raise TooLarge
+            nonlocal size, is_whole, refused
+            try:
+                # Behind the body only the end of the connection is waited for, which may be long in coming.
+                async with asyncio.timeout_at(None if is_whole else until):
+                    message = await receive()
+                size += len(message.get("body", b""))
+                if size > self._most:
+                    raise TooLarge
+            except (TooLarge, TimeoutError) as error:
+                refused = error
+                raise
             is_whole = not message.get("more_body", False)
             return message
 
         async def told(message: Message) -> None:
-            nonlocal has_begun
-            has_begun = True
-            await send(message)
+            if refused is None:  # else what it says of the refusal is not what is to be said
+                await send(message)
 
-        try:
-            if _announced(scope) > self._most:
-                raise TooLarge
-            await self._app(scope, heard, told)
-        except (TooLarge, TimeoutError) as error:
-            if has_begun:
-                raise
-            await self._refusal(error)(scope, receive, send)
+        if refused is None:
+            try:
+                await self._app(scope, heard, told)
+            except (TooLarge, TimeoutError):
+                if refused is None:
+                    raise
+        if refused is not None:
+            await self._refusal(refused)(scope, receive, send)
 
     def _refusal(self, error: Exception) -> JSONResponse:
         if isinstance(error, TooLarge):
