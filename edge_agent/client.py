@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from email.utils import parsedate_to_datetime
@@ -56,7 +57,7 @@ class Refused(Exception):
 class Client:
     """One platform, as one agent."""
 
-    def __init__(self, url: str, keys: Keys, *, pace: Pace) -> None:
+    def __init__(self, url: str, keys: Keys, *, pace: Pace, tls: ssl.SSLContext | None = None) -> None:
         self._url = f"{url.rstrip('/')}/graphql"
         self._keys = keys
         self._pace = pace
@@ -67,6 +68,7 @@ class Client:
             limits=httpx2.Limits(max_connections=20, max_keepalive_connections=8),
             trust_env=not self._is_beside,
             follow_redirects=False,
+            verify=True if tls is None else tls,
         )
         self._reached = asyncio.Event()
         self._told = False

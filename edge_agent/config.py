@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,3 +74,6 @@ class AgentConfig:
     """How the built-in agent gets its certificate; others bring theirs."""
 
     pace: Pace = field(default_factory=Pace)
+
+    tls: ssl.SSLContext | None = None
+    """Whom to take the platform's certificate from; without it whoever the machine trusts."""

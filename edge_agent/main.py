@@ -41,7 +41,7 @@ async def agent(config: AgentConfig) -> None:
     """Runs one agent until it is cancelled. AgentRuns where another process is it already."""
     keys = await asyncio.to_thread(Keys.locked, config.folder)
     spool = Spool(config.folder / "spool.db", most_bytes=config.pace.spool_bytes)
-    client = Client(config.url, keys, pace=config.pace)
+    client = Client(config.url, keys, pace=config.pace, tls=config.tls)
     try:
         await spool.start()
         try:

@@ -104,6 +104,56 @@ def test_production_refuses_an_insecure_default(
     assert problem.endswith("in production.")
 
 
+def test_production_is_reached_by_http_on_this_machine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, **SOUND)
+    given(monkeypatch, PUBLIC_URL="http://127.0.0.1:8000")
+    assert read().origin == "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TRUSTED_PROXIES", "10.0.0.0/8, proxy.internal"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://*.example.com"),
+        ("CORS_ORIGINS", "https://portal.example.com/app"),
+        ("CORS_ORIGINS", "portal.example.com"),
+        ("CORS_ORIGINS", "null"),
+        ("INTROSPECTION", "some"),
+    ],
+)
+def test_who_is_let_in_is_said_exactly(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    given(monkeypatch, **{name: value})
+    [problem] = problems()
+    assert problem.startswith(f"DATAWAVE_{name}: ")
+
+
+def test_a_certificate_comes_with_its_key_and_makes_the_address_https(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given(monkeypatch, TLS_CERTIFICATE="/etc/datawave/tls.pem")
+    assert problems() == ("DATAWAVE_TLS_KEY: must be set where the other half of the pair is.",)
+    given(monkeypatch, TLS_KEY="/etc/datawave/tls.key")
+    assert read().origin == read().platform_url == "https://127.0.0.1:8000"
+
+
+def test_https_that_nobody_speaks_is_doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
+    def doubted() -> bool:
+        return any(row.key == "public_url" and row.problem for row in reference(read()))
+
+    given(monkeypatch, **SOUND)
+    assert doubted()
+    given(monkeypatch, TRUSTED_PROXIES="10.0.0.0/8")
+    assert not doubted()
+
+
+def test_the_schema_is_shown_to_strangers_in_development_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read().introspection == "everybody"
+    given(monkeypatch, **SOUND)
+    assert read().introspection == "signed-in"
+
+
 def test_production_on_one_machine_is_an_explicit_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     alone = {name: value for name, value in SOUND.items() if not name.endswith("BASE_URL")}
     del alone["REDIS_URL"]

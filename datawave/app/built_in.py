@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from datawave.app.core import Core
 from datawave.kit.access import SYSTEM
 from datawave.kit.errors import UserError
 from datawave.kit.ids import global_id
+from datawave.kit.tls import trusting
 from datawave.settings import Settings
 from domain import agents
 from edge_agent.config import AgentConfig, CertificateIssued, CertificateWanted
@@ -40,7 +42,15 @@ def config_of(
         ),
         limits=Limits(statement_seconds=settings.agent_statement_seconds, sample_rows=settings.sample_rows),
         certify=certify,
+        tls=_own_certificate(settings),
     )
+
+
+def _own_certificate(settings: Settings) -> ssl.SSLContext | None:
+    """On this machine the API is reached by an address that its certificate does not name."""
+    if settings.tls_certificate is None or settings.platform_url != settings.local_url:
+        return None
+    return trusting(settings.tls_certificate)
 
 
 def certifier(parts: Core) -> Callable[[CertificateWanted], Awaitable[CertificateIssued]]:

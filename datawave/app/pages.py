@@ -8,41 +8,59 @@ from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 
+from datawave.app.introspection import Introspection
 from datawave.app.readiness import Readiness
 from datawave.app.watching import RawHeaders
 from datawave.graphql import sdl
+from datawave.transports.door import UNAUTHENTICATED, Refused
 
-# Inline styles are Monaco's and data: images GraphiQL's; no script runs that is not a file of ours.
+GRAPHIQL = "/graphiql"
+SCHEMA = "/schema.graphql"
+
+# No script runs, and no style holds, that is not a file of ours; data: images and fonts are the build's own.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
-    " font-src 'self' data:; worker-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self';"
-    " frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self' data:;"
+    " worker-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-HEADERS = (
-    (b"content-security-policy", POLICY.encode()),
+# Monaco, GraphiQL's editor, writes styles into its page; they cannot run anything.
+EDITORS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+OTHER_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 )
 BUILDING = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="3">
-<title>DataWave</title><body style="font-family:system-ui;max-width:40rem;margin:4rem auto;line-height:1.5">
-<h1>DataWave is running</h1><p>Its pages are being built and appear here by themselves in a moment.
+<title>DataWave</title><body><h1>DataWave is running</h1>
+<p>Its pages are being built and appear here by themselves in a moment.
 The API answers already at <code>/graphql</code>.</p></body></html>"""
 
 
-def security_headers(*, https: bool) -> RawHeaders:
+def security_headers(*, https: bool, policy: str = POLICY) -> RawHeaders:
     """What every answer carries."""
     hsts = ((b"strict-transport-security", b"max-age=31536000"),) if https else ()
-    return (*HEADERS, *hsts)
+    return ((b"content-security-policy", policy.encode()), *OTHER_HEADERS, *hsts)
 
 
 def routes(
-    *, web: Path, readiness: Readiness, jwks: Callable[[], Awaitable[dict[str, object]]]
+    *,
+    web: Path,
+    readiness: Readiness,
+    jwks: Callable[[], Awaitable[dict[str, object]]],
+    introspection: Introspection,
 ) -> list[BaseRoute]:
     """`web` is the folder of the built dashboard; it may appear while we run."""
 
@@ -78,16 +96,40 @@ def routes(
     async def keys(_request: Request) -> Response:
         return JSONResponse(await jwks(), headers={"cache-control": "public, max-age=300"})
 
-    async def schema_text(_request: Request) -> Response:
+    async def graphiql(request: Request) -> Response:
+        try:
+            await introspection.refuse_page(request)
+        except Refused as refused:
+            # Where signing in helps, the dashboard is where one does.
+            return RedirectResponse("/", 303) if _lacks_sign_in(refused) else _not_shown(refused)
+        return await page("graphiql.html")(request)
+
+    async def schema_text(request: Request) -> Response:
+        try:
+            await introspection.refuse_page(request)
+        except Refused as refused:
+            return _not_shown(refused)
         return PlainTextResponse(sdl(), headers={"cache-control": "no-cache"})
 
     return [
         Route("/", page("index.html")),
-        Route("/graphiql", page("graphiql.html")),
+        Route(GRAPHIQL, graphiql),
         Route("/assets/{path:path}", asset),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/metrics", metrics),
         Route("/.well-known/jwks.json", keys),
-        Route("/schema.graphql", schema_text),
+        Route(SCHEMA, schema_text),
     ]
+
+
+def _lacks_sign_in(refused: Refused) -> bool:
+    return refused.code == UNAUTHENTICATED
+
+
+def _not_shown(refused: Refused) -> Response:
+    headers = {"cache-control": "no-store"}
+    if _lacks_sign_in(refused):
+        return PlainTextResponse(refused.message, 401, headers={**headers, "www-authenticate": "Bearer"})
+    unavailable = refused.code == "UNAVAILABLE"
+    return PlainTextResponse(refused.message, 503 if unavailable else 404, headers=headers)

@@ -7,13 +7,14 @@ import gc
 import importlib
 import signal
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvloop
 
 from datawave.app.core import Core, core, know_everything, until_restored
-from datawave.settings import Profile, Settings
+from datawave.kit.tls import CannotSpeakTls, context
+from datawave.settings import Profile, Settings, SettingsError
 from datawave.settings.reference import reference
 from datawave.settings.sources import ROOT
 
@@ -94,6 +95,7 @@ async def _serve(settings: Settings, sockets: list[socket], on_started: Callable
     from datawave.transports.leaving import Server
     from datawave.transports.serving import uvicorn_options
 
+    speaking = certificate(settings)
     async with _core(settings, "datawave serve") as parts, api(parts, serving(settings)) as served:
         config = uvicorn.Config(
             served.app,
@@ -101,6 +103,7 @@ async def _serve(settings: Settings, sockets: list[socket], on_started: Callable
             access_log=False,
             lifespan="off",
             **uvicorn_options(limits(settings)),
+            **speaking,
         )
         open_as_many_files_as_allowed()
         gc.freeze()
@@ -127,6 +130,7 @@ async def _until_ended(server: Server, parts: Core, sockets: list[socket]) -> No
 
 def serving(settings: Settings) -> Serving:
     from datawave.app.serving import Serving
+    from datawave.transports.forwarding import networks
 
     return Serving(
         redis_url=settings.redis().reveal(),
@@ -135,6 +139,9 @@ def serving(settings: Settings) -> Serving:
         web=ROOT / "web" / "dist",
         documents=settings.documents or (settings.place.documents,),
         registered_only=settings.registered_documents_only,
+        introspection=settings.introspection,
+        cors_origins=settings.cors_origins,
+        proxies=networks(settings.trusted_proxies),
         limits=limits(settings),
         page_size=settings.limit_page_size,
         planned_reads=settings.planned_reads,
@@ -151,6 +158,21 @@ def serving(settings: Settings) -> Serving:
             "surroundings": surroundings(settings),
         },
     )
+
+
+def certificate(settings: Settings) -> dict[str, Any]:
+    """What lets uvicorn speak https; nothing where others do, or nobody."""
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return {}
+    try:
+        made = context(settings.tls_certificate, settings.tls_key)
+    except CannotSpeakTls as refused:
+        raise SettingsError([str(refused)]) from refused
+
+    def speaking(_config: object, _default: object) -> object:
+        return made
+
+    return {"ssl_context_factory": speaking}
 
 
 def surroundings(settings: Settings) -> object:

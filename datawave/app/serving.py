@@ -19,6 +19,7 @@ from auth.rates import Rates
 from datawave.app import pages
 from datawave.app.core import Core
 from datawave.app.door import CookieStyle, FrontDoor, is_agents
+from datawave.app.introspection import Introspection, Policy
 from datawave.app.rates import Points
 from datawave.app.readiness import Readiness
 from datawave.app.watching import Front, Requests, planned, watched
@@ -30,6 +31,10 @@ from datawave.kit.jobs import arq_queue, queue_name
 from datawave.kit.relay import Relay
 from datawave.planner.plans import Planner
 from datawave.transports import routing
+from datawave.transports.bounding import Bounded
+from datawave.transports.credentials import Cookies
+from datawave.transports.crossing import CrossOrigin
+from datawave.transports.forwarding import Forwarded, Network
 from datawave.transports.lifetime import Clock, wall_clock
 from datawave.transports.limits import Limits
 from datawave.transports.persisted import Persisted
@@ -53,6 +58,12 @@ class Serving:
     documents: tuple[Path, ...] = ()
     "Manifests of registered documents beside the dashboard's, or folders with them."
     registered_only: bool = False
+    introspection: Policy = "everybody"
+    "Who may look at the schema."
+    cors_origins: tuple[str, ...] = ()
+    "Other origins whose pages may ask."
+    proxies: tuple[Network, ...] = ()
+    "Whose word on the client's address is taken."
     limits: Limits = field(default_factory=Limits)
     page_size: int = pages_of_lists.MOST
     planned_reads: bool = True
@@ -139,12 +150,20 @@ def _application(
         unsigned=serving.unsigned_points_per_minute,
         tell=serving.tell_cost,
     )
+    origins = [serving.origin, *serving.cors_origins]
+    introspection = Introspection(
+        policy=serving.introspection,
+        door=door,
+        cookies=Cookies([cookie.name], origins),
+        enter_seconds=serving.limits.enter_seconds,
+    )
     graphql = routing.routes(
         schema(),
         door,
         limits=serving.limits,
         cookie_names=[cookie.name],
-        origins=[serving.origin],
+        origins=origins,
+        refuse_look=introspection.refuse_look,
         admit=points.admit,
         persisted=Persisted([serving.web / MANIFEST, *serving.documents], only=serving.registered_only),
         free=is_agents,
@@ -154,8 +173,19 @@ def _application(
         now=serving.now,
         touched=touched,
     )
-    others = pages.routes(web=serving.web, readiness=readiness, jwks=gate.tokens.jwks)
-    return Requests(
-        Front(routing.endpoints_of(graphql), Starlette(routes=[*graphql, *others])),
-        headers=pages.security_headers(https=serving.origin.startswith("https://")),
+    others = pages.routes(
+        web=serving.web, readiness=readiness, jwks=gate.tokens.jwks, introspection=introspection
     )
+    beside = Bounded(Starlette(routes=[*graphql, *others]), seconds=serving.limits.body_seconds)
+    return _as_seen_from_outside(Front(routing.endpoints_of(graphql), beside), serving)
+
+
+def _as_seen_from_outside(app: ASGIApp, serving: Serving) -> ASGIApp:
+    """With the headers of every answer, behind proxies where there are some, for pages of other origins where
+    they are let in."""
+    if serving.cors_origins:
+        app = CrossOrigin(app, serving.cors_origins)
+    https = serving.origin.startswith("https://")
+    editors = pages.security_headers(https=https, policy=pages.EDITORS_POLICY)
+    app = Requests(app, headers=pages.security_headers(https=https), at={pages.GRAPHIQL: editors})
+    return Forwarded(app, serving.proxies) if serving.proxies else app

@@ -38,8 +38,11 @@ class Requests:
     """Gives each request its id, which is answered as `x-request-id`, and the trace its caller names; puts
     `headers` on every answer."""
 
-    def __init__(self, app: ASGIApp, *, headers: RawHeaders = ()) -> None:
-        self.app, self.headers = app, tuple(headers)
+    def __init__(
+        self, app: ASGIApp, *, headers: RawHeaders = (), at: Mapping[str, RawHeaders] | None = None
+    ) -> None:
+        """`at` are the paths whose headers are others."""
+        self.app, self.headers, self.at = app, tuple(headers), at or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -48,12 +51,15 @@ class Requests:
             return
         given, traceparent = _identified(scope["headers"])
         request = telemetry.request_id_of(given)
+        more = self.at.get(scope["path"], self.headers)
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start":
                 own = (b"x-request-id", request.encode())
-                message["headers"] = [*message.get("headers", ()), *self.headers, own]
+                message["headers"] = [*message.get("headers", ()), *more, own]
                 _count(scope["path"], scope["method"], message["status"])
+            elif message["type"] == "websocket.http.response.start":
+                message["headers"] = [*message.get("headers", ()), *more]
             await send(message)
 
         with telemetry.bound(request):

@@ -159,19 +159,25 @@ class _OwnRoot(_Root):
         return (await self._step.run([None], run, None))[0]
 
 
+LONG, MANY = 10_000, 500
+"""Beyond these a text or a list of ids is refused."""
+
+
 def _refuse_unfit(values: Sequence[Any]) -> None:
     """What the door of fields refuses (schema.texts): the executor says it."""
     for value in values:
         if isinstance(value, str):
             _refuse_text(value)
         elif isinstance(value, list):
+            if len(cast("list[Any]", value)) > MANY:
+                raise Unplanned("input", "a long list")
             for each in cast("list[Any]", value):
                 if isinstance(each, str):
                     _refuse_text(each)
 
 
 def _refuse_text(text: str) -> None:
-    if not text or UNWRITABLE.search(text):
+    if not text or len(text) > LONG or UNWRITABLE.search(text):
         raise Unplanned("input", "a text")
 
 

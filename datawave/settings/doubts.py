@@ -27,6 +27,13 @@ def _doubts(settings: Settings) -> Iterator[tuple[str, str]]:
         )
         for name, reason in refused_by_production(settings):
             yield name, f"Other machines can reach the API, and production would refuse this: it {reason}."
+    if _nobody_ends_tls(settings):
+        yield (
+            "public_url",
+            "Begins with https://, and nobody is known to speak it: set"
+            f" {variable('tls_certificate')}, or {variable('trusted_proxies')} to the proxy that does, or all"
+            " clients have its address.",
+        )
     for name in WITHIN_THE_BODY:
         if getattr(settings, name) > settings.limit_body_bytes:
             yield name, f"Is never reached: {variable('limit_body_bytes')} is smaller."
@@ -36,3 +43,8 @@ def _doubts(settings: Settings) -> Iterator[tuple[str, str]]:
             "Is needed only until `datawave migrate` has run with it: keys are wrapped anew then."
             " Take it away.",
         )
+
+
+def _nobody_ends_tls(settings: Settings) -> bool:
+    is_https = settings.origin.startswith("https://")
+    return is_https and settings.tls_certificate is None and not settings.trusted_proxies

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -141,10 +142,31 @@ class Settings(Limits):
     host: str = setting("127.0.0.1", "Address the API listens on.")
     port: Port = setting(8000, "Port the API listens on.")
     public_url: str | None = setting(
-        None, "Address under which people reach the API; by default http:// with host and port."
+        None, "Address under which people reach the API; by default the one it listens on."
+    )
+    tls_certificate: Path | None = setting(
+        None,
+        "File with the certificate (PEM, those that vouch for it behind it) by which the API speaks https"
+        " itself; read at start, so `datawave restart` takes a renewed one.",
+    )
+    tls_key: Path | None = setting(None, "File with the certificate's private key (PEM, without passphrase).")
+    trusted_proxies: Names = setting(
+        (),
+        "Addresses or networks of the proxies before the API: from them alone X-Forwarded-For and"
+        " X-Forwarded-Proto are believed.",
+    )
+    cors_origins: Names = setting(
+        (),
+        "Other origins (scheme, host and port, such as https://portal.example.com) whose pages may use the"
+        " API from a browser.",
+    )
+    introspection: Literal["everybody", "signed-in", "nobody"] = setting(
+        "everybody",
+        "Who may look at the schema, by introspection, as text and in GraphiQL; in production those who are"
+        " signed in.",
     )
     url: str | None = setting(
-        None, "Address under which agents reach the API; by default http://127.0.0.1 with the port."
+        None, "Address under which agents reach the API; by default 127.0.0.1 with the port."
     )
     database_url: SecretText | None = setting(
         None, "PostgreSQL (postgresql://user:password@host:port/database); without it the embedded one."
@@ -244,12 +266,14 @@ class Settings(Limits):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return in_order(settings_cls, init_settings, env_settings, dotenv_settings)
 
-    @field_validator("file_roots", "documents", "private_hosts", mode="before")
+    @field_validator(
+        "file_roots", "documents", "private_hosts", "trusted_proxies", "cors_origins", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return _listed(value)
 
-    @field_validator("home", "config")
+    @field_validator("home", "config", "tls_certificate", "tls_key")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None
@@ -279,6 +303,26 @@ class Settings(Limits):
         ):
             raise ValueError("must be an address that begins with http:// or https://")
         return value.rstrip("/") if value is not None else None
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            try:
+                ip_network(each)
+            except ValueError:
+                raise ValueError(f"{each} is no address and no network, such as 10.0.0.0/8") from None
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            parts = urlsplit(each)
+            whole = f"{parts.scheme}://{parts.netloc}"
+            if parts.scheme not in ("http", "https") or not parts.hostname or whole != each or "*" in each:
+                raise ValueError(f"{each} is no origin: scheme, host and port alone, without wildcard")
+        return value
 
     @field_validator("secret_key", "former_secret_key")
     @classmethod
@@ -342,7 +386,8 @@ class Settings(Limits):
     def local_url(self) -> str:
         """How a process on this machine reaches the API, the built-in agent first of all."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(self.host, self.host)
-        return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{self.port}"
+        scheme = "https" if self.tls_certificate else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{self.port}"
 
     @property
     def platform_url(self) -> str:

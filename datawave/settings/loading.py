@@ -40,7 +40,7 @@ def load(**given: Any) -> Settings:
     finally:
         sources.found.reset(token)
     settings.came_from(origins)
-    if problems := dangers(settings):
+    if problems := [*contradictions(settings), *dangers(settings)]:
         raise SettingsError(problems)
     return settings
 
@@ -48,6 +48,14 @@ def load(**given: Any) -> Settings:
 def _line(location: tuple[int | str, ...], message: str) -> str:
     name = str(location[0]).lower().removeprefix("datawave_") if location else ""
     return f"{variable(name) if name else 'Settings'}: {message.removeprefix('Value error, ')}."
+
+
+def contradictions(settings: Settings) -> list[str]:
+    """What cannot be meant."""
+    if (settings.tls_certificate is None) == (settings.tls_key is None):
+        return []
+    lacking = "tls_certificate" if settings.tls_certificate is None else "tls_key"
+    return [f"{variable(lacking)}: must be set where the other half of the pair is."]
 
 
 def dangers(settings: Settings) -> list[str]:
@@ -63,7 +71,7 @@ def refused_by_production(settings: Settings) -> list[tuple[str, str]]:
         (name, reason)
         for name, wrong, reason in (
             ("secret_key", settings.secret_key is None, "must be set"),
-            ("public_url", not _is_https(settings.public_url), "must be set and begin with https://"),
+            ("public_url", not _is_safe_for_people(settings.public_url), _FOR_PEOPLE),
             ("url", not _is_safe_for_agents(settings.url), "must begin with https:// unless on this machine"),
             ("database_url", _is_missing(settings, settings.database_url), _OWN_SERVER),
             ("database_url", _is_open(settings.database_url), "must hold a password for another machine"),
@@ -77,12 +85,17 @@ def refused_by_production(settings: Settings) -> list[tuple[str, str]]:
     ]
 
 
+_FOR_PEOPLE = "must be set and begin with https:// unless on this machine"
 _OWN_SERVER = "must be set, or DATAWAVE_ALLOW_EMBEDDED=1 accepts the embedded one"
 _LONGER = f"must have at least {SHORTEST_ADMIN_PASSWORD} characters and be no word that is guessed first"
 
 
 def _is_https(url: str | None) -> bool:
     return url is not None and urlsplit(url).scheme == "https"
+
+
+def _is_safe_for_people(url: str | None) -> bool:
+    return url is not None and (_is_https(url) or urlsplit(url).hostname in LOOPBACK)
 
 
 def _is_safe_for_agents(url: str | None) -> bool:

@@ -21,6 +21,7 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
         "log_format": "json",
         "allow_private_sources": False,
         "trace_share": 0.1,
+        "introspection": "signed-in",
     },
 }
 

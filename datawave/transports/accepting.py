@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import ssl
 import sys
 from collections.abc import Callable
 from socket import IPPROTO_TCP, TCP_NODELAY, socket
@@ -33,12 +34,20 @@ def open_as_many_files_as_allowed() -> None:
 
 class Acceptor:
     """What uvicorn expects of a server, as far as it asks for it. `kept` files are for the process itself:
-    its connections to the database and the like."""
+    its connections to the database and the like. With `tls` a client has `patience` seconds for its
+    handshake."""
 
     def __init__(
-        self, shared: socket, protocol_of: Callable[[], asyncio.Protocol], *, kept: int = KEPT
+        self,
+        shared: socket,
+        protocol_of: Callable[[], asyncio.Protocol],
+        *,
+        kept: int = KEPT,
+        tls: ssl.SSLContext | None = None,
+        patience: float | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._tls, self._patience = tls, patience if tls is not None else None
         self._shared, self._protocol_of, self._kept = shared, protocol_of, kept
         self._coming: set[asyncio.Task[object]] = set()
         self._pause: asyncio.TimerHandle | None = None
@@ -108,6 +117,8 @@ class Acceptor:
 
     async def _come_in(self, connection: socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._protocol_of, connection)
-        except OSError:  # it has gone already
+            await self._loop.connect_accepted_socket(
+                self._protocol_of, connection, ssl=self._tls, ssl_handshake_timeout=self._patience
+            )
+        except OSError:  # it has gone already, or spoke no TLS that will do
             connection.close()

@@ -21,6 +21,8 @@ LONGEST_DOCUMENT_ID = 200
 PLAIN = frozenset({"query", "operationName", "variables"})
 """With these alone a request brings its own document."""
 
+_NO_UPLOADS = " Files are not uploaded here: nothing takes them."
+
 # How long and how much of a refused body is thrown away, so that the client gets to read the refusal.
 LINGER_SECONDS = 0.25
 LINGER_BODIES = 4
@@ -43,8 +45,12 @@ class HttpRefused(Exception):
 
 
 async def read_post(request: Request, limits: Limits) -> Asked:
-    _check_content_type(request)
-    gzip = _is_gzip(request)
+    try:
+        _check_content_type(request)
+        gzip = _is_gzip(request)
+    except HttpRefused:
+        await _throw_away(request, limits.body_bytes * LINGER_BODIES)
+        raise
     body = await _read(request, limits)
     if gzip:
         body = _inflated(body, limits.body_bytes)
@@ -149,9 +155,10 @@ def _is_json(content_type: str) -> bool:
 def _check_content_type(request: Request) -> None:
     given = request.headers.get("content-type")
     if given != "application/json" and not _is_json(given or ""):
+        is_upload = (given or "").lower().startswith("multipart/form-data")
         raise HttpRefused(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            "Send the request as `application/json` in UTF-8.",
+            "Send the request as `application/json` in UTF-8." + _NO_UPLOADS * is_upload,
             headers={"accept": "application/json"},
         )
 

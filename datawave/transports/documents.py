@@ -43,11 +43,15 @@ INTROSPECTION = frozenset({"__schema", "__type"})
 class Document:
     """A valid document, and what has been found out about its operations: kept as long as it is."""
 
-    __slots__ = ("_costs", "_plain", "_prices", "_schema", "_volatile", "node", "weight")
+    __slots__ = ("_costs", "_plain", "_prices", "_schema", "_volatile", "looks", "node", "weight")
 
     def __init__(self, schema: GraphQLSchema, node: DocumentNode, weight: int, prices: Prices) -> None:
         self._schema = schema
         self.node, self.weight, self._prices = node, weight, prices
+        self.looks = any(
+            isinstance(each, FieldNode) and each.name.value in INTROSPECTION for each in _written(node)
+        )
+        """Whether it looks at the schema anywhere: in a fragment or under another name, too."""
         self._plain: dict[str | None, Plain] = {}
         self._costs: dict[str | None, Cost] = {}
         self._volatile: dict[str | None, frozenset[str]] = {}

@@ -61,6 +61,10 @@ def everybody_is_a_stranger(_session: Session) -> bool:
     return False
 
 
+def everybody_may_look(_session: Session) -> None:
+    """The schema is no secret here."""
+
+
 Tell = Callable[[Sequence[GraphQLError]], None]
 Watch = Callable[["Operation"], AbstractContextManager[Tell]]
 
@@ -79,7 +83,8 @@ async def admit_all(_ready: Ready) -> None:
 class Engine:
     """The schema with what decides how its operations are admitted and how their errors are told.
 
-    `frank` says to whom suggestions and offending values may be shown; `admit` may refuse a valid operation
+    `frank` says to whom suggestions and offending values may be shown; `refuse_look` raises for whoever may
+    not look at the schema; `admit` may refuse a valid operation
     before it runs, for its cost or its rate. `persisted` holds the registered documents, and `free` says who
     may ask others though only those are answered. `plans` answers queries; `counted` is told of each why it
     was not planned, or nothing. `watch` surrounds the running of each, or the opening of a stream, and is
@@ -91,6 +96,7 @@ class Engine:
     limits: Limits
     present: Present = present
     frank: Callable[[Session], bool] = everybody_is_a_stranger
+    refuse_look: Callable[[Session], None] = everybody_may_look
     admit: Admit = admit_all
     watch: Watch = unwatched
     plans: Plans | None = None
@@ -120,6 +126,8 @@ class Engine:
         if not asked.query:
             raise rejection(INVALID, "The request has no `query`.")
         known = self.documents.get(asked.query, frank=frank)
+        if known.looks:
+            self._let_look(session)
         document = known.node
         node = get_operation_ast(document, asked.operation_name)
         if queries_only and node and node.operation is OperationType.MUTATION:
@@ -128,6 +136,12 @@ class Engine:
         operation = Operation(self, asked, known, node, context, frank=frank)
         await self._admitted(operation)
         return operation
+
+    def _let_look(self, session: Session) -> None:
+        try:
+            self.refuse_look(session)
+        except Exception as error:
+            raise failure(error) from error
 
     def is_shared(self, asked: Asked, session: Session) -> bool:
         """Whether it is a stream that others may have too, as far as its document tells. Such are prepared in

@@ -72,7 +72,16 @@ class Server(uvicorn.Server):
                 _loop=loop,
             )
 
-        acceptors = [Acceptor(each, protocol, kept=self._kept_files) for each in sockets or ()]
+        acceptors = [
+            Acceptor(
+                each,
+                protocol,
+                kept=self._kept_files,
+                tls=self.config.ssl,
+                patience=getattr(made, "header_seconds", None),
+            )
+            for each in sockets or ()
+        ]
         self.servers = cast("Any", acceptors)
         self.started = True
         self._on_started()

@@ -11,7 +11,15 @@ from starlette.types import ASGIApp
 from datawave.transports.credentials import Cookies
 from datawave.transports.door import Door, Session
 from datawave.transports.errors import Present, present
-from datawave.transports.execution import Admit, Engine, Watch, admit_all, everybody_is_a_stranger, unwatched
+from datawave.transports.execution import (
+    Admit,
+    Engine,
+    Watch,
+    admit_all,
+    everybody_is_a_stranger,
+    everybody_may_look,
+    unwatched,
+)
 from datawave.transports.http import HttpEndpoint
 from datawave.transports.lifetime import Clock, wall_clock
 from datawave.transports.limits import Limits
@@ -37,6 +45,7 @@ def routes(
     origins: Collection[str] = (),
     present: Present = present,
     frank: Callable[[Session], bool] = everybody_is_a_stranger,
+    refuse_look: Callable[[Session], None] = everybody_may_look,
     admit: Admit = admit_all,
     watch: Watch = unwatched,
     plans: Plans | None = None,
@@ -56,6 +65,7 @@ def routes(
         limits=limits or Limits(),
         present=present,
         frank=frank,
+        refuse_look=refuse_look,
         admit=admit,
         watch=watch,
         plans=plans,

@@ -108,6 +108,8 @@ def uvicorn_options(limits: Limits | None = None) -> dict[str, Any]:
         "timeout_graceful_shutdown": SHUTDOWN_SECONDS,
         "timeout_keep_alive": KEEP_ALIVE_SECONDS,
         "server_header": False,
+        # uvicorn's own would take everybody's word who asks from this machine; ours is `forwarding`.
+        "proxy_headers": False,
     }
 
 

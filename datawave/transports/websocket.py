@@ -39,18 +39,21 @@ class SocketEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
+        if self.cookies.is_of_a_stranger(HTTPConnection(scope)):
+            await _deny(scope, receive, send, 403, "Pages of this origin are not let in.")
+            return
         if messages.SUBPROTOCOL not in scope.get("subprotocols", []):
-            await _deny(scope, receive, send)
+            await _deny(scope, receive, send, 400, f"Offer the subprotocol {messages.SUBPROTOCOL}.")
             return
         await Socket(self, scope=scope, receive=receive, send=send).serve()
 
 
-async def _deny(scope: Scope, receive: Receive, send: Send) -> None:
+async def _deny(scope: Scope, receive: Receive, send: Send, status: int, words: str) -> None:
+    """A server that cannot answer a handshake closes it, which clients are told as 403."""
     if "websocket.http.response" in scope.get("extensions", {}):
-        refusal = PlainTextResponse(f"Offer the subprotocol {messages.SUBPROTOCOL}.", status_code=400)
-        await refusal(scope, receive, send)
+        await PlainTextResponse(words, status_code=status)(scope, receive, send)
     else:
-        await send({"type": "websocket.close", "code": 4406, "reason": "Subprotocol not acceptable"})
+        await send({"type": "websocket.close", "code": 4406, "reason": words})
 
 
 _AT_THE_DOOR = {

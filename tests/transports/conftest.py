@@ -142,8 +142,10 @@ Serve = Callable[..., Awaitable[Served]]
 async def served_app(world: World, limits: Limits, **more: Any) -> AsyncGenerator[Served]:
     door, told = more.pop("door", TestDoor(world)), more.pop("schema", schema)
     settings: dict[str, Any] = {"now": lambda: world.now, **more}
+    around = settings.pop("around", None)
     app = Starlette(routes=routes(told, door, limits=limits, cookie_names=[COOKIE], **settings))
-    config = uvicorn.Config(app, lifespan="off", log_config=None, **uvicorn_options(limits))
+    whole = around(app) if around else app
+    config = uvicorn.Config(whole, lifespan="off", log_config=None, **uvicorn_options(limits))
     config.load()
     kind: Any = config.http_protocol_class
     state = ServerState()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from tests.transports.conftest import COOKIE, Serve, Served
 
@@ -57,8 +58,24 @@ async def test_other_cookies_are_not_looked_at(served: Served) -> None:
 
 @pytest.mark.parametrize(("own", "cookie"), [(True, "s1"), (False, None)])
 async def test_a_handshake_counts_by_its_origin(served: Served, own: bool, cookie: str | None) -> None:
-    origin = served.origin if own else "http://evil.example"
-    gql = await served.raw_socket(additional_headers={**CARRIED, "origin": origin})
+    """A program has none: it brings no cookie that counts."""
+    origin = {"origin": served.origin} if own else {}
+    gql = await served.raw_socket(additional_headers={**CARRIED, **origin})
     await gql.init()
     await gql.subscribe("1", "{ who }")
     assert (await gql.recv())["payload"]["data"]["who"] == [None, cookie]
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "nonsense", ""])
+async def test_pages_of_another_origin_get_no_socket(served: Served, origin: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        await served.raw_socket(additional_headers={**CARRIED, "origin": origin})
+    assert refused.value.response.status_code == 403
+
+
+async def test_pages_of_a_known_address_get_one(serve: Serve) -> None:
+    served = await serve(options={"origins": ["https://data.example"]})
+    gql = await served.raw_socket(additional_headers={**CARRIED, "origin": "https://data.example"})
+    await gql.init()
+    await gql.subscribe("1", "{ who }")
+    assert (await gql.recv())["payload"]["data"]["who"] == [None, "s1"]
