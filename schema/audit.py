@@ -227,8 +227,8 @@ def _keys(ids: Sequence[ID]) -> list[Any]:
 
 
 @strawberry.type(
-    description="A stretch of the trail that was closed by a signed statement of where the chain stood then. Keep"
-    " `statement` and `publicKey` somewhere else: with them a chain that was written anew is found."
+    description="A stretch of the trail that was closed by a signed statement of where the chain stood then."
+    " Keep `statement` and `publicKey` somewhere else: with them a chain that was written anew is found."
 )
 class AuditAnchor(FromRow, Node, shows=rows.AuditAnchor):
     at: datetime

@@ -114,8 +114,8 @@ TOLD = (
 """The last place that an event of the log tells of."""
 
 
-async def seal(connection: AsyncConnection) -> tuple[int, int] | None:
-    """Gives the next unsealed entries their place and hash; first and last sequence, or None where there were
+async def seal(connection: AsyncConnection) -> Mark | None:
+    """Gives the next unsealed entries their place and hash; which these are, or None where there were
     none. The caller holds the sealing lock for the length of its transaction."""
     table = tables.AuditEntry
     last = (
@@ -160,7 +160,7 @@ async def seal(connection: AsyncConnection) -> tuple[int, int] | None:
             "hashes": [link["hash"] for link in links],
         },
     )
-    return first, sequence
+    return Mark(first=first, last=sequence, head=previous)
 
 
 class _Link:
@@ -190,6 +190,11 @@ class Mark:
     first: int
     last: int
     head: bytes
+
+
+def seal_of(first: int, last: int, head: bytes) -> bytes:
+    """What the platform's key is put under when entries are sealed."""
+    return b"audit sealed\0" + orjson.dumps([first, last, head.hex()])
 
 
 @dataclass(frozen=True, kw_only=True)

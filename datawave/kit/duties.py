@@ -165,20 +165,26 @@ class Duties:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditSealed(Event):
-    """Entries of the audit trail got their places; the content is in the trail, for those who may read it."""
+    """Entries of the audit trail got their places; the content is in the trail, for those who may read it.
+    `seal` is the head of the chain under the platform's key: what was sealed and is not anchored yet is not
+    written anew either by somebody who has only the database."""
 
     topics = (audit.TOPIC,)
     first: int
     last: int
+    head: str
+    seal: str
 
 
 @duty(every=0.5, when=select(AuditEntry.id).where(AuditEntry.sequence.is_(None)).order_by(AuditEntry.number))
 async def seal_audit(standing: Duty) -> None:
     connection = await standing.session.connection()
     while (sealed := await audit.seal(connection)) is not None:
-        first, last = sealed
-        await standing.emit(AuditSealed(first=first, last=last))
-        if last - first + 1 < audit.SEALED_AT_ONCE:
+        keyed = standing.commands.keyring.mac(audit.seal_of(sealed.first, sealed.last, sealed.head))
+        await standing.emit(
+            AuditSealed(first=sealed.first, last=sealed.last, head=sealed.head.hex(), seal=keyed.hex())
+        )
+        if sealed.last - sealed.first + 1 < audit.SEALED_AT_ONCE:
             break
 
 

@@ -183,12 +183,10 @@ async def anchor_periods(standing: Duty) -> None:
     if not await _is_due(standing, keeping.anchor_every):
         return
     try:
-        anchor = await close(standing.session, standing.commands.keyring, standing.now)
+        while anchor := await close(standing.session, standing.commands.keyring, standing.now):
+            await standing.emit(told(anchor))
     except NotWhole as broken:
         log.error("audit.broken", entry=broken.entry, hint="`datawave audit verify` says more.")
-        return
-    if anchor is not None:
-        await standing.emit(told(anchor))
 
 
 async def _is_due(standing: Duty, every: timedelta) -> bool:

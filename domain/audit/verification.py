@@ -15,7 +15,7 @@ from datawave.kit import audit
 from datawave.kit.database import Database, translated
 from datawave.kit.tables import AuditEntry, Event, EventTopic
 from datawave.kit.vault import Keyring
-from domain.audit import anchors
+from domain.audit import anchors, seals
 from domain.audit.anchors import KeptAnchor
 from domain.audit.retention import is_removed
 from models.audit import AuditAnchor
@@ -77,17 +77,22 @@ async def _verified(
         for each in good
         if each.last_sequence > ground.last
     ]
-    found = await audit.verify(session, since=since, until=until, ground=ground, marks=marks)
+    anchored = marks[-1].last if marks else ground.last
+    sealed = await seals.after(session, keyring, anchored)
+    found = await audit.verify(
+        session, since=since, until=until, ground=ground, marks=[*marks, *sealed.marks]
+    )
     breaks = [*broken_anchor, *_of_chain(found), *_of_kept(rows, kept), *await _of_log(session, rows)]
-    if until is None and found.intact and (since is None or found.checked):
-        breaks += await _cut_off(session, found, ground, marks)
+    if not broken_anchor and until is None and (since is None or found.checked):
+        breaks += _unsealed(found, anchored, sealed)
+        breaks += await _cut_off(session, found, ground, marks) if found.intact else []
     if since is None:
         breaks += await _put_before(session, ground)
     first = min(breaks, key=lambda each: each.at, default=None)
     return Verification(
         intact=first is None,
         checked=found.checked,
-        anchors=found.marks,
+        anchors=sum(found.first <= mark.last <= found.last for mark in marks),
         first_sequence=found.first,
         last_sequence=found.last,
         broken_at=first.at if first else None,
@@ -131,6 +136,16 @@ def _of_chain(found: audit.Verified) -> list[Break]:
     else:
         why = f"Entry {found.broken_at} was altered, removed or moved."
     return [Break(at=found.broken_at, why=why)]
+
+
+def _unsealed(found: audit.Verified, anchored: int, sealed: seals.Seals) -> list[Break]:
+    """What stands at the end of the chain was put there by the platform, or it has no seal."""
+    if sealed.missing is not None:
+        return [Break(at=sealed.missing, why=f"The seal of entry {sealed.missing} was altered or removed.")]
+    known = max([anchored, *(mark.last for mark in sealed.marks)])
+    if known == 0 or found.last <= known:
+        return []
+    return [Break(at=known + 1, why=f"Entry {known + 1} was not sealed here.")]
 
 
 def _of_kept(rows: Sequence[AuditAnchor], kept: Sequence[KeptAnchor]) -> list[Break]:
