@@ -9,7 +9,7 @@ import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -345,8 +345,9 @@ def audit_anchors(
     from datawave import trail
 
     with reachable() as settings:
-        for each in finish(trail.all_anchors(settings)):
-            line = "{number}: entries {first} to {last}, {at}, digest {digest}"
+        line = "{number}: entries {first} to {last}, {at}, digest {digest}"
+        found: list[dict[str, Any]] = finish(trail.all_anchors(settings))
+        for each in found:
             typer.echo(json.dumps(each) if as_json else line.format(**each))
 
 

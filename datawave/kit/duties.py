@@ -45,7 +45,7 @@ class Duty:
     event_retention: timedelta | None = None
     """How long the log is kept; None is for ever."""
     extras: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """What the program hands to the duties of one domain (how long, how often, where), by name."""
+    """What the program hands to duties of one domain, by name."""
     emitted: list[Event] = field(default_factory=list[Event])
 
     async def emit(self, *events: Event) -> None:
@@ -129,9 +129,9 @@ class Duties:
         event_retention: timedelta | None = None,
         extras: Mapping[str, Any] | None = None,
     ) -> None:
+        self._extras = extras or {}
         self._database = database
         self._commands = commands
-        self._extras = extras or {}
         self._event_retention = event_retention
         self._tasks: list[asyncio.Task[None]] = []
         self.last_done: dict[str, float] = {}
@@ -149,11 +149,12 @@ class Duties:
             await asyncio.sleep(standing.every * random.uniform(0.8, 1.2))
             try:
                 if await standing.is_due(self._database):
+                    retention = self._event_retention
                     await do(
                         standing,
                         self._database,
                         self._commands,
-                        event_retention=self._event_retention,
+                        event_retention=retention,
                         extras=self._extras,
                     )
                 self.last_done[standing.name] = asyncio.get_running_loop().time()

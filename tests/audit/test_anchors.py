@@ -176,7 +176,8 @@ async def test_a_retired_key_still_vouches_for_what_it_signed(platform: Platform
 
 
 ANCHORS = """{ auditAnchors(first: 5) { totalCount nodes { id number firstSequence lastSequence headHash
-  digest previousDigest statement publicKey at entriesRemovedAt } } auditVerification { intact anchors problem } }"""
+  digest previousDigest statement publicKey at entriesRemovedAt } } auditVerification { intact anchors
+  problem } }"""
 ANCHOR = "mutation { anchorAudit(input: {}) { errors { code } anchor { number digest } } }"
 
 
