@@ -28,7 +28,7 @@ from datawave.kit.errors import UserError
 from datawave.kit.ids import new_id
 from datawave.kit.secrets import Secret
 from datawave.kit.vault import Keyring, Vault, VaultError
-from domain import audit, identity, workspaces
+from domain import identity, workspaces
 from domain.classifiers import taxonomy
 from models.agents import Authority
 from models.classification import Label, Severity
@@ -227,12 +227,6 @@ async def _run(made: House, what: Any, arguments: dict[str, Any]) -> Any:
         return (await made.commands.run(what, SYSTEM, arguments)).value
     except UserError as refused:
         raise CannotRun(refused.message) from None
-
-
-async def verify_audit(settings: Settings) -> str | None:
-    """None where the trail is whole, else where it breaks."""
-    async with house(settings.database().reveal(), settings.master_key()) as made:
-        return await audit.describe(made.database)
 
 
 async def connect_demo(settings: Settings) -> None:

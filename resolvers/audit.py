@@ -20,7 +20,10 @@ from datawave.kit.ids import key_of
 from datawave.kit.pages import Key
 from datawave.kit.reads import Of, Rows, Shape
 from domain import audit, undo
+from models import audit as rows
 from schema.audit import (
+    AuditAnchor,
+    AuditAnchorPayload,
     AuditEntry,
     AuditFilter,
     AuditRecorded,
@@ -36,10 +39,11 @@ from schema.gate import gate_of
 from schema.keys import any_key_in
 from schema.operations import Job
 from schema.scalars import Cursor
-from schema.shapes import Connection, TimeRangeInput, given
+from schema.shapes import Connection, ReasonInput, TimeRangeInput, given
 
 NEWEST = [Key(tables.Command.id, descending=True)]
 IN_ORDER = [Key(tables.AuditEntry.sequence)]
+NEWEST_ANCHOR = [Key(rows.AuditAnchor.number, descending=True)]
 
 
 def commands(
@@ -84,6 +88,12 @@ def audit_entries(of: Of, filter: AuditFilter | None = strawberry.UNSET) -> Rows
     return Rows(query=query, row=row, order=IN_ORDER)
 
 
+def audit_anchors(of: Of) -> Rows:
+    row = rows.AuditAnchor
+    query = select(row).where(visible(row, of.viewer))
+    return Rows(query=query, row=row, order=NEWEST_ANCHOR)
+
+
 @strawberry.type
 class Queries:
     commands: Connection[Command] = read(
@@ -100,13 +110,25 @@ class Queries:
         from_end=True,
     )
 
-    @query(needs=Permission.AUDIT_READ, description="Walks the audit chain.", cost=100)
+    audit_anchors: Connection[AuditAnchor] = read(
+        Shape.PAGE,
+        audit_anchors,
+        needs=Permission.AUDIT_READ,
+        description="The signed statements of where the audit chain stood, newest first.",
+    )
+
+    @query(
+        needs=Permission.AUDIT_READ,
+        description="Walks the audit chain and holds it against its anchors.",
+        cost=100,
+    )
     async def audit_verification(
         self, info: Info, range: TimeRangeInput | None = strawberry.UNSET
     ) -> AuditVerification:
         span = given(range)
         found = await audit.verification(
             info.context.platform.database,
+            info.context.platform.commands.keyring,
             since=given(span.from_) if span else None,
             until=given(span.to) if span else None,
         )
@@ -127,6 +149,16 @@ class Mutations:
     async def redo_command(self, info: Info, input: ReverseInput) -> CommandPayload:
         await info.context.run(undo.redo_command, idempotency_key=input.idempotency_key, **_what(input))
         return await _reversed(info)
+
+    @mutation(
+        runs=audit.anchor_audit,
+        description="Close the present stretch of the audit trail with a signed statement, before its time.",
+    )
+    async def anchor_audit(self, info: Info, input: ReasonInput) -> AuditAnchorPayload:
+        anchor = await info.context.run(
+            audit.anchor_audit, idempotency_key=input.idempotency_key, reason=given(input.reason)
+        )
+        return AuditAnchorPayload(anchor=AuditAnchor.of(anchor))
 
 
 def _what(input: ReverseInput) -> dict[str, Any]:

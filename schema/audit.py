@@ -20,6 +20,7 @@ from datawave.kit.ids import global_id, taken_apart
 from datawave.kit.pages import Asked, Page
 from datawave.kit.reads import Shape
 from domain import audit
+from models import audit as rows
 from resolvers.loaders import audit as loaders
 from schema.context import Context, Info
 from schema.reads import actor as acting
@@ -136,6 +137,11 @@ class AuditEntry(FromRow, Node, shows=tables.AuditEntry):
     def session(session_id: UUID | None) -> ID | None:
         return ID(global_id("session", session_id)) if session_id else None
 
+    @computed(description="What it changed, field by field; empty once erased.")
+    @staticmethod
+    def changes(detail: dict[str, Any] | None) -> list[FieldChange]:
+        return FieldChange.all_of((detail or {}).get("changes"))
+
     @computed(description="Input, changes, reasons; null once erased, which leaves the chain whole.")
     @staticmethod
     def detail(detail: dict[str, Any] | None, code: str | None) -> JSON | None:
@@ -157,9 +163,14 @@ class AuditEntry(FromRow, Node, shows=tables.AuditEntry):
 class AuditVerification:
     intact: bool
     checked: BigInt
+    anchors: int = strawberry.field(description="Anchors that the chain was held against.")
     first_sequence: BigInt
     last_sequence: BigInt
-    broken_at: BigInt | None
+    broken_at: BigInt | None = strawberry.field(
+        description="The first entry that is not as it was; of entries that were written anew with all their"
+        " hashes, the first of the stretch whose anchor does not fit."
+    )
+    problem: str | None = strawberry.field(description="What is wrong there, in words.")
     head_hash: str
     verified_at: datetime
 
@@ -168,9 +179,11 @@ class AuditVerification:
         return cls(
             intact=found.intact,
             checked=BigInt(found.checked),
+            anchors=found.anchors,
             first_sequence=BigInt(found.first_sequence),
             last_sequence=BigInt(found.last_sequence),
             broken_at=BigInt(found.broken_at) if found.broken_at is not None else None,
+            problem=found.problem,
             head_hash=found.head_hash,
             verified_at=found.verified_at,
         )
@@ -184,6 +197,8 @@ class AuditFilter:
     outcomes: list[tables.Outcome] | None = strawberry.UNSET
     permission: str | None = strawberry.UNSET
     address: str | None = strawberry.UNSET
+    session_ids: list[ID] | None = strawberry.UNSET
+    command_ids: list[ID] | None = strawberry.UNSET
     range: TimeRangeInput | None = strawberry.UNSET
 
     def wanted(self) -> audit.Wanted:
@@ -192,6 +207,8 @@ class AuditFilter:
             actions=given(self.actions) or (),
             actors=later(_places, given(self.actor_ids) or ()),
             subjects=later(_places, given(self.subject_ids) or ()),
+            sessions=later(_keys, given(self.session_ids) or ()),
+            commands=later(_keys, given(self.command_ids) or ()),
             outcomes=given(self.outcomes) or (),
             permission=given(self.permission),
             address=given(self.address),
@@ -203,6 +220,48 @@ class AuditFilter:
 def _places(ids: Sequence[ID]) -> list[Any]:
     """An id that is none of ours matches nothing, rather than being left out and matching everything."""
     return [taken_apart(each) or ("", None) for each in ids]
+
+
+def _keys(ids: Sequence[ID]) -> list[Any]:
+    return [key for _, key in _places(ids)]
+
+
+@strawberry.type(
+    description="A stretch of the trail that was closed by a signed statement of where the chain stood then."
+    " Keep `statement` and `publicKey` somewhere else: with them a chain that was written anew is found."
+)
+class AuditAnchor(FromRow, Node, shows=rows.AuditAnchor):
+    at: datetime
+    statement: str = strawberry.field(description="A compact JWS (Ed25519) of all that.")
+
+    number: BigInt = column("number")
+    first_sequence: BigInt = column("first_sequence")
+    last_sequence: BigInt = column("last_sequence")
+
+    @computed(description="The hash of the last entry.")
+    @staticmethod
+    def head_hash(head_hash: bytes) -> str:
+        return head_hash.hex()
+
+    @computed(description="SHA-256 of the statement; the next anchor names it as `previousDigest`.")
+    @staticmethod
+    def digest(digest: bytes) -> str:
+        return digest.hex()
+
+    @computed
+    @staticmethod
+    def previous_digest(previous_digest: bytes | None) -> str | None:
+        return previous_digest.hex() if previous_digest else None
+
+    public_key: JSON = column("public_key", description="The key that signed, as a JSON Web Key.")
+    entries_removed_at: datetime | None = column(
+        "removed_at", description="When its entries went, being older than the trail is kept."
+    )
+
+
+@strawberry.type(description="The anchor that was made.")
+class AuditAnchorPayload(Payload):
+    anchor: AuditAnchor | None = None
 
 
 @strawberry.type(description="Audit entries were sealed.")

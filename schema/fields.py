@@ -20,7 +20,7 @@ from strawberry.scalars import ID
 from auth.permissions import Permission
 from datawave.kit.access import may_be_told
 from datawave.kit.commands import INSIDE, PUBLIC, SIGNED_IN, Command, check_held
-from datawave.kit.errors import ErrorCode, UserError, forbidden
+from datawave.kit.errors import AccessError, ErrorCode, UserError, forbidden
 from datawave.kit.ids import global_id
 from datawave.kit.kept import kept
 from datawave.kit.reads import BEGINS, GUARD, NEEDS, READ, Begun, Declared, Rows, Shape
@@ -68,10 +68,14 @@ class _Guarded(FieldExtension):
         self.needs = needs
 
     async def resolve_async(self, next_: Any, source: Any, info: Any, **kwargs: Any) -> Any:
-        check_held(self.needs, info.context.viewer)
-        refuse_unfit(kwargs)
-        found = next_(source, info, **kwargs)
-        return await found if inspect.isawaitable(found) else found
+        try:
+            check_held(self.needs, info.context.viewer)
+            refuse_unfit(kwargs)
+            found = next_(source, info, **kwargs)
+            return await found if inspect.isawaitable(found) else found
+        except AccessError as error:
+            await _recorded(info, self.needs, error)
+            raise
 
 
 def query(
@@ -156,9 +160,9 @@ class _Answered(FieldExtension):
             refuse_unfit(kwargs)
             answer = await next_(source, info, **kwargs)
         except UserError as error:
+            tracking = getattr(error, "tracking_id", None) or await _recorded(info, self.needs, error)
             if error.code is ErrorCode.UNAUTHENTICATED:
                 raise
-            tracking = getattr(error, "tracking_id", None) or await _recorded(info, self.needs, error)
             return self._payload(info)(
                 errors=[shown_error(error)], tracking_id=ID(_tracking("audit", tracking))
             )
@@ -175,7 +179,7 @@ class _Answered(FieldExtension):
 
 
 async def _recorded(info: Any, needs: str, error: UserError) -> Any:
-    """A refusal that came before any command ran leaves its entry all the same."""
+    """A refusal that came before any command ran, or where none runs, leaves its entry all the same."""
     from datawave.kit.tables import Outcome
 
     context = info.context
@@ -183,7 +187,7 @@ async def _recorded(info: Any, needs: str, error: UserError) -> Any:
         context.viewer,
         action=info.python_name,
         permission=None if needs in (PUBLIC, SIGNED_IN) else needs,
-        outcome=Outcome.REFUSED if error.code is ErrorCode.FORBIDDEN else Outcome.FAILED,
+        outcome=Outcome.REFUSED if isinstance(error, AccessError) else Outcome.FAILED,
         code=error.code.value,
         detail={"message": error.message},
     )
@@ -243,7 +247,11 @@ def _guarded_stream(resolver: Callable[..., AsyncIterator[Any]], needs: str) -> 
 
     @wraps(resolver)  # Strawberry reads the arguments from what is wrapped
     async def guarded(self: Any, info: Info, **kwargs: Any) -> Any:
-        check_held(needs, info.context.viewer)
+        try:
+            check_held(needs, info.context.viewer)
+        except AccessError as error:
+            await _recorded(info, needs, error)
+            raise
         refuse_unfit(kwargs)
         stream: Any = resolver(self, info, **kwargs)
         try:

@@ -116,7 +116,9 @@ async def api(core: Core, serving: Serving) -> AsyncGenerator[Served]:
     core.database.after_commit.append(relay.wake)
     core.live.listen("wake", lambda _message: relay.wake())
     await gate.start(core.live)
-    duties = Duties(core.database, core.commands, event_retention=serving.event_retention)
+    duties = Duties(
+        core.database, core.commands, event_retention=serving.event_retention, extras=platform.extras
+    )
     relaying = asyncio.create_task(relay.run(), name="relay")
     if serving.duties:
         duties.start()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -293,13 +295,72 @@ def remove_demo() -> None:
     typer.echo("The demo is gone.")
 
 
+KeptAnchors = Annotated[
+    Path | None,
+    typer.Option("--anchor", help="Anchors that were kept elsewhere, as `anchors --json` writes."),
+]
+Moment = Annotated[datetime | None, typer.Option(help="A time, in UTC.")]
+
+
 @audit.command("verify")
-def verify_audit() -> None:
-    """Walk the chain of audit entries and say whether it is whole."""
-    from datawave import bootstrap
+def verify_audit(
+    anchor: KeptAnchors = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="An exported file, which is verified alone, offline.")
+    ] = None,
+) -> None:
+    """Walk the chain of audit entries, hold it against its anchors, and say whether it is whole."""
+    from datawave import trail
+
+    if file is not None:
+        found = trail.verify_file(file, kept=anchor)
+        what = f"{file}, signed by the key {found.kid} as of {found.as_of}"
+    else:
+        with reachable() as settings:
+            found = finish(trail.verify(settings, kept=anchor))
+        what = "The audit trail"
+    if found.intact:
+        typer.echo(f"{what} is whole: {found.checked:,} entries, {found.anchors:,} anchors.")
+        return
+    at = f" at entry {found.broken_at}" if found.broken_at is not None else ""
+    typer.echo(f"{'The audit trail' if file is None else file} breaks{at}: {found.problem}")
+    typer.echo(f"The {found.checked:,} entries before that are whole.")
+    raise typer.Exit(1)
+
+
+@audit.command("anchor")
+def anchor_audit() -> None:
+    """Close the present stretch of the trail with a signed statement, and print it: keep it elsewhere."""
+    from datawave import trail
 
     with reachable() as settings:
-        broken = finish(bootstrap.verify_audit(settings))
-    typer.echo(broken or "The audit trail is whole.")
-    if broken:
-        raise typer.Exit(1)
+        typer.echo(json.dumps(finish(trail.anchor(settings))))
+
+
+@audit.command("anchors")
+def audit_anchors(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, to be kept.")] = False,
+) -> None:
+    """List the signed statements of where the chain stood."""
+    from datawave import trail
+
+    with reachable() as settings:
+        line = "{number}: entries {first} to {last}, {at}, digest {digest}"
+        found: list[dict[str, Any]] = finish(trail.all_anchors(settings))
+        for each in found:
+            typer.echo(json.dumps(each) if as_json else line.format(**each))
+
+
+@audit.command("export")
+def export_audit(since: Moment = None, until: Moment = None) -> None:
+    """Write the trail to standard output as JSON Lines, the last of which is signed."""
+    from datawave import trail
+
+    with reachable() as settings:
+        moments = {"since": _in_utc(since), "until": _in_utc(until)}
+        written = finish(trail.export(settings, sys.stdout.buffer, **moments))
+    typer.echo(f"{written:,} entries.", err=True)
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment is not None else None

@@ -10,14 +10,14 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import func, select, text
+from sqlalchemy import BigInteger, cast, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from datawave.kit import tables
@@ -27,8 +27,11 @@ from datawave.kit.errors import ErrorCode, UnavailableError
 from datawave.kit.ids import new_id
 
 GENESIS = bytes(32)
+TOPIC = "audit"
 EPOCH, MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 SEALED_AT_ONCE = 1_000
+WALKED_AT_ONCE = 1_000
+"""So many entries are read and looked at before others on the loop have their turn."""
 ALIKE_ALONE = 10
 """So many refusals alike in a minute get entries of their own; then they share, at most one a second."""
 MOST_SEEN = 10_000
@@ -101,8 +104,18 @@ def _fixed(value: Any) -> Any:
             return value
 
 
-async def seal(connection: AsyncConnection) -> tuple[int, int] | None:
-    """Gives the next unsealed entries their place and hash; first and last sequence, or None where there were
+TOLD = (
+    select(cast(tables.Event.data["last"].astext, BigInteger))
+    .join(tables.EventTopic, tables.EventTopic.position == tables.Event.position)
+    .where(tables.EventTopic.topic == TOPIC, tables.Event.type == "AuditSealed")
+    .order_by(tables.EventTopic.position.desc())
+    .limit(1)
+)
+"""The last place that an event of the log tells of."""
+
+
+async def seal(connection: AsyncConnection) -> Mark | None:
+    """Gives the next unsealed entries their place and hash; which these are, or None where there were
     none. The caller holds the sealing lock for the length of its transaction."""
     table = tables.AuditEntry
     last = (
@@ -124,6 +137,8 @@ async def seal(connection: AsyncConnection) -> tuple[int, int] | None:
     ).all()
     if not rows:
         return None
+    # Where the end was cut off, its places are not given again: the hole stays to be seen.
+    sequence = max(sequence, (await connection.scalar(TOLD)) or 0)
     first = sequence + 1
     links: list[dict[str, Any]] = []
     for row in rows:
@@ -145,7 +160,7 @@ async def seal(connection: AsyncConnection) -> tuple[int, int] | None:
             "hashes": [link["hash"] for link in links],
         },
     )
-    return first, sequence
+    return Mark(first=first, last=sequence, head=previous)
 
 
 class _Link:
@@ -161,6 +176,28 @@ class _Link:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What a stretch of the chain builds on: the place before its first entry, and the hash there."""
+
+    last: int = 0
+    head: bytes = GENESIS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """What is known of the chain from elsewhere: after these entries it had this head."""
+
+    first: int
+    last: int
+    head: bytes
+
+
+def seal_of(first: int, last: int, head: bytes) -> bytes:
+    """What the platform's key is put under when entries are sealed."""
+    return b"audit sealed\0" + orjson.dumps([first, last, head.hex()])
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verified:
     intact: bool
     checked: int
@@ -168,38 +205,69 @@ class Verified:
     last: int
     broken_at: int | None
     head: bytes
+    marks: int = 0
+    """How many marks the chain was held against."""
+    rewritten: Mark | None = None
+    """The mark that the chain does not keep: between its entries something was written anew, hashes and
+    all."""
 
 
 async def verify(
-    session: AsyncSession, *, since: datetime | None = None, until: datetime | None = None
+    session: AsyncSession,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    ground: Ground | None = None,
+    marks: Sequence[Mark] = (),
 ) -> Verified:
-    """Walks the chain in order; stops at the first entry that was altered, removed or moved. An end that was
-    cut off leaves no trace in the chain: the log of events knows how far it was sealed."""
-    begins, ends = await _span(session, since, until)
-    walk = _Walk(last=begins - 1, previous=await _hash_of(session, begins - 1))
-    async for row in _sealed(session, begins, ends):
+    """Walks the chain in order; stops at the first entry that was altered, removed or moved, or with which
+    a mark is not kept. An end that was cut off leaves no trace in the chain: the log of events and the marks
+    know how far it was sealed."""
+    ground = ground or Ground()
+    begins, ends = await _span(session, since, until, ground)
+    return await verify_span(session, begins, ends, ground=ground, marks=marks)
+
+
+async def verify_span(
+    session: AsyncSession, begins: int, ends: int, *, ground: Ground, marks: Sequence[Mark] = ()
+) -> Verified:
+    """The same of a stretch that is known by its places."""
+    previous = ground.head if begins - 1 == ground.last else await _hash_of(session, begins - 1)
+    walk = Walk(begins=begins, last=begins - 1, previous=previous, marks={mark.last: mark for mark in marks})
+    async for row in sealed_entries(session, begins, ends):
         if not walk.goes_on(row):
-            return walk.broken(begins)
-    return walk.whole(begins)
+            break
+    return walk.verified()
 
 
 @dataclass(kw_only=True)
-class _Walk:
+class Walk:
     """Where a verification stands: the last entry that was whole, and what the next one must build on."""
 
+    begins: int
     last: int
     previous: bytes | None
+    marks: Mapping[int, Mark] = field(default_factory=dict[int, Mark])
     checked: int = 0
+    kept_marks: int = 0
+    broken_at: int | None = None
+    rewritten: Mark | None = None
 
-    def goes_on(self, row: tables.AuditEntry) -> bool:
+    def goes_on(self, row: Any) -> bool:
         """Whether this entry is the next one, and as it was when it was sealed."""
         if row.sequence != self.last + 1 or not self._is_whole(row):
+            self.broken_at = self.last + 1
             return False
+        if (mark := self.marks.get(row.sequence)) is not None:
+            if mark.head != row.hash:
+                self.broken_at, self.rewritten = max(mark.first, self.begins), mark
+                return False
+            self.kept_marks += 1
         self.checked += 1
         self.last, self.previous = self.last + 1, row.hash
         return True
 
-    def _is_whole(self, row: tables.AuditEntry) -> bool:
+    def _is_whole(self, row: Any) -> bool:
         # What was erased is gone: a detail that stands beside the mark of erasure was put there.
         detail_stands = (
             row.detail is None
@@ -213,34 +281,40 @@ class _Walk:
             and row.hash == chained(self.previous, row)
         )
 
-    def broken(self, begins: int) -> Verified:
-        return self._verified(begins, self.last + 1)
-
-    def whole(self, begins: int) -> Verified:
-        return self._verified(begins, None)
-
-    def _verified(self, begins: int, broken_at: int | None) -> Verified:
+    def verified(self) -> Verified:
         return Verified(
-            intact=broken_at is None,
+            intact=self.broken_at is None,
             checked=self.checked,
-            first=begins if self.checked else 0,
+            first=self.begins if self.checked else 0,
             last=self.last if self.checked else 0,
-            broken_at=broken_at,
+            broken_at=self.broken_at,
             head=self.previous or GENESIS,
+            marks=self.kept_marks,
+            rewritten=self.rewritten,
         )
 
 
 async def _hash_of(session: AsyncSession, sequence: int) -> bytes | None:
     """What the first entry of a range builds on; None where its predecessor is gone."""
-    if sequence == 0:
-        return GENESIS
     table = tables.AuditEntry
     return await session.scalar(select(table.hash).where(table.sequence == sequence))
 
 
-async def _span(session: AsyncSession, since: datetime | None, until: datetime | None) -> tuple[int, int]:
+async def _span(
+    session: AsyncSession, since: datetime | None, until: datetime | None, ground: Ground
+) -> tuple[int, int]:
     """The sequences of a range of time. Entries are sealed in the order they were written, which is not quite
     that of their times: taken by time alone, a range would have holes at its ends."""
+    if since is None and until is None:
+        return ground.last + 1, 2**63 - 1
+    found = await span_of(session, since, until)
+    return found or (1, 0)
+
+
+async def span_of(
+    session: AsyncSession, since: datetime | None, until: datetime | None
+) -> tuple[int, int] | None:
+    """The first and last place of the entries of a range of time, or None where there are none."""
     table = tables.AuditEntry
     query = select(func.min(table.sequence), func.max(table.sequence)).where(table.sequence.is_not(None))
     if since is not None:
@@ -248,21 +322,26 @@ async def _span(session: AsyncSession, since: datetime | None, until: datetime |
     if until is not None:
         query = query.where(table.at < until)
     first, last = (await session.execute(query)).one()
-    return (first or 1, last or 0) if since or until else (1, 2**63 - 1)
+    return (first, last) if first is not None and last is not None else None
 
 
-async def _sealed(session: AsyncSession, first: int, last: int) -> AsyncIterator[Any]:
+async def sealed_entries(session: AsyncSession, first: int, last: int) -> AsyncIterator[Any]:
+    """The columns of the entries between two places, in their order, however many there are."""
     table = tables.AuditEntry
     after = first - 1
     while True:
-        query = select(table).where(table.sequence > after, table.sequence <= last).order_by(table.sequence)
-        rows = (await session.scalars(query.limit(2_000))).all()
+        query = (
+            select(table.__table__)
+            .where(table.sequence > after, table.sequence <= last)
+            .order_by(table.sequence)
+            .limit(WALKED_AT_ONCE)
+        )
+        rows = (await session.execute(query)).all()
         for row in rows:
             yield row
-        if len(rows) < 2_000:
+        if len(rows) < WALKED_AT_ONCE:
             return
-        after = rows[-1].sequence or 0
-        session.expunge_all()
+        after = rows[-1].sequence
 
 
 @dataclass
@@ -289,7 +368,7 @@ class Refusals:
         self._seen: dict[tuple[Any, ...], tuple[float, int]] = {}
         self._writers: dict[str, asyncio.Task[None]] = {}
 
-    async def write(self, viewer: Viewer, *, action: str, code: str, **rest: Any) -> UUID:
+    async def write(self, viewer: Viewer, *, action: str, code: str | None, **rest: Any) -> UUID:
         alike = (viewer.actor_id or viewer.address, action, code)
         shares = self._seen_lately(alike) > ALIKE_ALONE
         if shares and alike in self._shared:

@@ -28,6 +28,7 @@ from datawave.kit.database import Database, is_unavailable, lost_race, translate
 from datawave.kit.errors import AccessError, ErrorCode, InputError, UnavailableError, UserError
 from datawave.kit.ids import new_id
 from datawave.kit.record import RESULTS, Shown, key_of, packed, place_of, plain, result, revealed, unpacked
+from datawave.kit.secrets import HIDDEN
 from datawave.kit.transaction import (
     COMMANDS,
     INSIDE,
@@ -252,7 +253,7 @@ class Commands:
             if tx.events:
                 await tx.session.execute(insert(tables.Event), tx.event_rows())
             return
-        given = plain(arguments)
+        given = self._told(tx.command, arguments)
         if tx.undoes is not None:
             await tx.session.execute(
                 update(tables.Command).where(tables.Command.id == tx.undoes).values(undone_by=tx.command_id)
@@ -263,6 +264,16 @@ class Commands:
             record = record.add_cte(events_told(tx.event_rows()).cte("events_told"))
         await tx.session.execute(record)
 
+    def _told(self, what: Command[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The input for the record. Somebody may have put their password where their name belongs, so what a
+        command hides is kept as a mark under the platform's key."""
+        told: dict[str, Any] = plain(arguments)
+        for name in what.hides:
+            if isinstance(value := told.get(name), str):
+                mark = self.keyring.mac(b"tried\0" + value.strip().casefold().encode())
+                told[name] = f"{HIDDEN} {mark.hex()[:16]}"
+        return told
+
     async def _refused(
         self, what: Command[..., Any], viewer: Viewer, arguments: Mapping[str, Any], error: UserError
     ) -> UUID:
@@ -271,13 +282,15 @@ class Commands:
         if not what.recorded or isinstance(error, UnavailableError):
             return new_id()
         refused = isinstance(error, AccessError)
+        about = await what.about(self.database, arguments) if what.about and arguments else None
         return await self.refusals.write(
             viewer,
             action=what.name,
             permission=_permission(what),
             outcome=tables.Outcome.REFUSED if refused else tables.Outcome.FAILED,
             code=error.code.value,
-            detail=plain({"input": arguments, "message": error.message}),
+            subject=about,
+            detail={"input": self._told(what, arguments), "message": plain(error.message)},
         )
 
 

@@ -69,6 +69,11 @@ def difference(thing: Base, before: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def taken_away(before: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a thing was that is no more."""
+    return [{"field": name, "before": value, "after": None} for name, value in before.items()]
+
+
 def place_of(thing: Base | None) -> tuple[UUID | None, UUID | None]:
     """Workspace and source of a thing, as far as it carries them itself."""
     if thing is None:

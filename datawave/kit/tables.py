@@ -197,6 +197,17 @@ class AuditEntry(Base):
         Index("ix_audit_entry_unsealed", "number", postgresql_where=text("sequence IS NULL")),
         Index("ix_audit_entry_actor", "actor_id", "sequence"),
         Index("ix_audit_entry_subject", "subject_id", "sequence"),
+        Index("ix_audit_entry_action", "action", "sequence"),
+        Index("ix_audit_entry_command", "command_id"),
+        Index(
+            "ix_audit_entry_session",
+            "session_id",
+            "sequence",
+            postgresql_where=text("session_id IS NOT NULL"),
+        ),
+        Index("ix_audit_entry_address", "address", "sequence", postgresql_where=text("address IS NOT NULL")),
+        # Entries are written nearly in the order of their times.
+        Index("ix_audit_entry_at", "at", postgresql_using="brin", postgresql_with={"pages_per_range": 16}),
     )
 
 

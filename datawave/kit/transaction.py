@@ -19,12 +19,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from datawave.kit import tables
 from datawave.kit.access import Viewer, allowed, visible
-from datawave.kit.database import Base, Entity
+from datawave.kit.database import Base, Database, Entity
 from datawave.kit.errors import ConflictError, ErrorCode, forbidden, not_found, unauthenticated
 from datawave.kit.events import Event
 from datawave.kit.ids import global_id, new_id
 from datawave.kit.jobs import Job, job_row
-from datawave.kit.record import difference, key_of, plain, shown
+from datawave.kit.record import difference, key_of, plain, shown, taken_away
 from datawave.kit.vault import Vault
 
 P = ParamSpec("P")
@@ -41,6 +41,9 @@ INSIDE = "@inside"
 command."""
 
 
+About = Callable[[Database, Mapping[str, Any]], Awaitable[tuple[str, UUID] | None]]
+
+
 @dataclass(frozen=True)
 class Command(Generic[P, R]):
     """A command as it is registered: its name is its function's."""
@@ -50,6 +53,11 @@ class Command(Generic[P, R]):
     run: Callable[..., Awaitable[R]]
     recorded: bool
     parameters: frozenset[str]
+    hides: tuple[str, ...] = ()
+    """Arguments of which the record keeps only a mark: the same for the same value, and telling nothing of
+    it."""
+    about: About | None = None
+    """What a refusal was about, where the arguments only hint at it."""
 
     def __call__(self, tx: Tx, **arguments: Any) -> Awaitable[R]:
         """Within another command's transaction."""
@@ -59,15 +67,25 @@ class Command(Generic[P, R]):
 COMMANDS: dict[str, Command[..., Any]] = {}
 
 
-def command(*, needs: str, recorded: bool = True) -> Callable[[Callable[..., Awaitable[R]]], Command[..., R]]:
+def command(
+    *, needs: str, recorded: bool = True, hides: Sequence[str] = (), about: About | None = None
+) -> Callable[[Callable[..., Awaitable[R]]], Command[..., R]]:
     """`needs` is a permission, SIGNED_IN, PUBLIC or INSIDE. `recorded=False`: it leaves no command and no
-    audit entry."""
+    audit entry. `hides` and `about` are for what somebody said who is not known yet."""
 
     def made(run: Callable[..., Awaitable[R]]) -> Command[..., R]:
         name = run.__name__
         assert name not in COMMANDS or COMMANDS[name].run.__module__ == run.__module__, f"two commands {name}"
         parameters = frozenset(list(inspect.signature(run).parameters)[1:])
-        made = Command[..., R](name=name, needs=str(needs), run=run, recorded=recorded, parameters=parameters)
+        made = Command[..., R](
+            name=name,
+            needs=str(needs),
+            run=run,
+            recorded=recorded,
+            parameters=parameters,
+            hides=tuple(hides),
+            about=about,
+        )
         COMMANDS[name] = made
         return made
 
@@ -112,6 +130,7 @@ class Tx:
     """Where a new thing is made, for the place of a command that has no other subject."""
     quiet: bool = False
 
+    _removed: set[UUID] = field(default_factory=set[UUID])
     _before: dict[UUID, dict[str, Any]] = field(default_factory=dict[UUID, dict[str, Any]])
     _raised: set[UUID] = field(default_factory=set[UUID])
 
@@ -177,6 +196,11 @@ class Tx:
         if key not in self.subjects:
             self.subjects[key] = thing
             self._before[key] = {} if made else shown(thing)
+
+    def removes(self, thing: Base) -> None:
+        """The thing goes by a statement that the session knows nothing of; its record keeps what it was."""
+        self.touches(thing)
+        self._removed.add(key_of(thing))
 
     def emit(self, event: Event) -> None:
         self.events.append(event)
@@ -261,7 +285,8 @@ class Tx:
         """All is written but the events and the record, and what changed is known."""
         await self.session.flush()
         for key, thing in self.subjects.items():
-            self.changes += difference(thing, self._before[key])
+            gone = key in self._removed or inspected(thing).deleted
+            self.changes += taken_away(self._before[key]) if gone else difference(thing, self._before[key])
 
     def event_rows(self) -> list[dict[str, Any]]:
         return event_rows(

@@ -45,11 +45,17 @@ class Keyring:
         self._wrap = derived(master, "vault.wrap")
         self._former = derived(former, "vault.wrap") if former else None
         self._mac = derived(master, "mac")
+        self._former_mac = derived(former, "mac") if former else None
         self._seal = AESGCM(derived(master, "seal"))
         self.master_id = hashlib.sha256(self._wrap).hexdigest()[:16]
 
     def mac(self, data: bytes) -> bytes:
         return hmac.digest(self._mac, data, "sha256")
+
+    def made(self, mac: bytes, data: bytes) -> bool:
+        """Whether this key made it, or the one before."""
+        keys = [self._mac, *([self._former_mac] if self._former_mac else [])]
+        return any(hmac.compare_digest(hmac.digest(key, data, "sha256"), mac) for key in keys)
 
     def seal(self, value: bytes, about: str) -> bytes:
         nonce = os.urandom(12)

@@ -183,7 +183,7 @@ async def revoke_grant(tx: Tx, *, grant_id: UUID) -> Grant:
     """Takes a role away; it counts everywhere within a second."""
     await stand_in_line(tx)
     grant, place = await _grant_to_take(tx, grant_id)
-    tx.touches(grant)
+    tx.removes(grant)
     tx.undone_by(
         restore_grant,
         grant_id=grant.id,

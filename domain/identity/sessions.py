@@ -27,6 +27,7 @@ from datawave.kit.duties import Duty, duty
 from datawave.kit.errors import AccessError, ErrorCode, InputError, unauthenticated
 from datawave.kit.secrets import Secret
 from domain.identity.events import PasswordSet, SessionsEnded, SessionStarted
+from domain.identity.tried import account_tried
 from models.identity import (
     AuthMethod,
     AuthSession,
@@ -96,7 +97,7 @@ async def prove_client(
     return Proof(actor_id=account.id, actor_word="service", against=Secret(kept.hex()))
 
 
-@command(needs=PUBLIC)
+@command(needs=PUBLIC, hides=("name",), about=account_tried)
 async def sign_in(
     tx: Tx,
     *,

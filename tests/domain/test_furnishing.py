@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text
 
 from auth.passwords import Passwords
 from auth.permissions import BUILT_IN_ROLES
-from datawave import bootstrap
+from datawave import bootstrap, trail
 from datawave.embedded.processes import CannotRun
 from datawave.kit import tables
 from datawave.kit.database import Database
@@ -123,7 +123,7 @@ async def test_the_command_line_adds_people_and_opens_locked_doors(database: str
     ):
         with pytest.raises(CannotRun):
             await refused
-    assert await bootstrap.verify_audit(settings) is None
+    assert (await trail.verify(settings)).intact
     await connected.close()
 
 

@@ -35,9 +35,8 @@ async def touched(platform: Platform, statement: str, **given: object) -> None:
 
 async def test_an_untouched_trail_is_whole(platform: Platform) -> None:
     last = await sealed(platform)
-    found = await audit.verification(platform.database)
+    found = await audit.verification(platform.database, platform.keyring)
     assert (found.intact, found.checked, found.first_sequence, found.last_sequence) == (True, last, 1, last)
-    assert await audit.describe(platform.database) is None
 
 
 @pytest.mark.parametrize(
@@ -65,9 +64,9 @@ async def test_what_was_altered_removed_or_moved_is_found_with_its_number(
     if "CASE" in statement:
         await touched(platform, "UPDATE audit_entry SET sequence = -4 WHERE sequence = 4")
     await touched(platform, statement)
-    found = await audit.verification(platform.database)
+    found = await audit.verification(platform.database, platform.keyring)
     assert (found.intact, found.broken_at) == (False, broken_at or last)
-    assert str(broken_at or last) in (await audit.describe(platform.database) or "")
+    assert str(broken_at or last) in (found.problem or "")
 
 
 async def test_erased_detail_leaves_the_chain_whole(platform: Platform) -> None:
@@ -75,7 +74,7 @@ async def test_erased_detail_leaves_the_chain_whole(platform: Platform) -> None:
     await touched(
         platform, "UPDATE audit_entry SET detail = NULL, erased_at = datawave_now() WHERE sequence = 4"
     )
-    assert (await audit.verification(platform.database)).intact
+    assert (await audit.verification(platform.database, platform.keyring)).intact
 
 
 async def test_a_part_of_the_trail_is_walked_by_time(platform: Platform) -> None:
@@ -84,11 +83,13 @@ async def test_a_part_of_the_trail_is_walked_by_time(platform: Platform) -> None
     last = await sealed(platform, 3)
     entries = await platform.entries(AuditEntry.sequence.is_not(None))
     newer = [each for each in entries if each.at > entries[0].at + timedelta(minutes=30)]
-    found = await audit.verification(platform.database, since=newer[0].at)
+    found = await audit.verification(platform.database, platform.keyring, since=newer[0].at)
     assert (found.intact, found.checked, found.last_sequence) == (True, len(newer), last)
-    older = await audit.verification(platform.database, until=newer[0].at)
+    older = await audit.verification(platform.database, platform.keyring, until=newer[0].at)
     assert (older.intact, older.checked) == (True, len(entries) - len(newer))
-    nothing = await audit.verification(platform.database, since=newer[-1].at + timedelta(days=1))
+    nothing = await audit.verification(
+        platform.database, platform.keyring, since=newer[-1].at + timedelta(days=1)
+    )
     assert (nothing.intact, nothing.checked) == (True, 0)
 
 
@@ -104,7 +105,9 @@ async def test_a_time_that_runs_against_the_order_of_sealing_is_no_hole(platform
     await sealed(platform, 0)
     row = AuditEntry
     entries = await platform.entries(row.action == "x")
-    found = await audit.verification(platform.database, since=entries[2].at, until=entries[3].at)
+    found = await audit.verification(
+        platform.database, platform.keyring, since=entries[2].at, until=entries[3].at
+    )
     assert (found.intact, found.checked) == (True, 2)
 
 
