@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -44,6 +44,8 @@ class Duty:
     commands: Commands
     event_retention: timedelta | None = None
     """How long the log is kept; None is for ever."""
+    extras: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the program hands to duties of one domain, by name."""
     emitted: list[Event] = field(default_factory=list[Event])
 
     async def emit(self, *events: Event) -> None:
@@ -90,7 +92,12 @@ LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0)), dataw
 
 
 async def do(
-    standing: Standing, database: Database, commands: Commands, *, event_retention: timedelta | None = None
+    standing: Standing,
+    database: Database,
+    commands: Commands,
+    *,
+    event_retention: timedelta | None = None,
+    extras: Mapping[str, Any] | None = None,
 ) -> bool:
     """One step, if nobody else is at it."""
     with translated():
@@ -104,6 +111,7 @@ async def do(
                 database=database,
                 commands=commands,
                 event_retention=event_retention,
+                extras=extras or {},
             )
             await standing.step(duty)
             await session.commit()
@@ -114,8 +122,14 @@ async def do(
 
 class Duties:
     def __init__(
-        self, database: Database, commands: Commands, *, event_retention: timedelta | None = None
+        self,
+        database: Database,
+        commands: Commands,
+        *,
+        event_retention: timedelta | None = None,
+        extras: Mapping[str, Any] | None = None,
     ) -> None:
+        self._extras = extras or {}
         self._database = database
         self._commands = commands
         self._event_retention = event_retention
@@ -136,7 +150,13 @@ class Duties:
             try:
                 if await standing.is_due(self._database):
                     retention = self._event_retention
-                    await do(standing, self._database, self._commands, event_retention=retention)
+                    await do(
+                        standing,
+                        self._database,
+                        self._commands,
+                        event_retention=retention,
+                        extras=self._extras,
+                    )
                 self.last_done[standing.name] = asyncio.get_running_loop().time()
             except UnavailableError:
                 log.warning("duty.waits", duty=standing.name)
