@@ -278,7 +278,7 @@ class _NeedsOnRow(FieldExtension):
         return await found if inspect.isawaitable(found) else found
 
     async def _is_told(self, row: Any, context: Any) -> bool:
-        """Most rows know their source, and only the source its workspace, where the permission may be held."""
+        """Most rows know their source, and only it its workspace, where the permission may be held."""
         if may_be_told(self.needs, row, context.viewer):
             return True
         access: Access | None = getattr(row, "__access__", None)
