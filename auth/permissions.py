@@ -128,7 +128,7 @@ BUILT_IN_ROLES: dict[str, tuple[str, frozenset[Permission]]] = {
             | {
                 P.DATASOURCE_CREATE, P.DATASOURCE_UPDATE, P.DATASOURCE_TEST, P.DATASOURCE_DISCOVER,
                 P.DATASOURCE_DELETE, P.CREDENTIAL_ROTATE, P.ASSET_EDIT, P.RUN_CONTROL, P.JOB_READ,
-                P.EVENT_READ, P.COMMAND_UNDO,
+                P.EVENT_READ, P.COMMAND_UNDO, P.SAMPLE_READ,
             }
         ),
     ),

@@ -15,10 +15,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from datawave.kit.masking import MOST_CHARACTERS, MaskMethod
+
 MOST_ENTRIES = 5_000
 MOST_BYTES = 900_000
 MOST_COLUMNS = 1_000
 """Columns in one dataset entry; the rest follows in `MoreColumns` entries of the same path."""
+MOST_VALUES = 10
+"""Values of a column that are told, where any are."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=1_024)]
 Path = Annotated[tuple[Name, ...], Meta(min_length=1, max_length=8)]
@@ -204,6 +208,23 @@ class Profile(Entry, frozen=True, kw_only=True, tag="profile"):
     columns: tuple[ColumnProfile, ...] = ()
 
 
+class TopValue(Part, frozen=True, kw_only=True):
+    """A value that is frequent in a sample, as it may leave, and how often it was seen."""
+
+    value: Annotated[str, Meta(max_length=MOST_CHARACTERS)]
+    count: Annotated[int, Meta(ge=1)]
+
+
+class ColumnValues(Entry, frozen=True, kw_only=True, tag="values"):
+    """The most frequent values of one column, only where the policies of the agent and of the source let
+    values leave; after the predictions of the column. `masked_with` is how they were hidden before they left,
+    nothing where they were not."""
+
+    path: Path
+    top: Annotated[tuple[TopValue, ...], Meta(min_length=1, max_length=MOST_VALUES)]
+    masked_with: MaskMethod | None = None
+
+
 class Evidence(Part, frozen=True, kw_only=True):
     """A reason to believe a label: never a value."""
 
@@ -237,7 +258,7 @@ class Snapshot(Entry, frozen=True, kw_only=True, tag="snapshot"):
 
 Testing = TestStep | ServerFacts
 Discovering = Container | Dataset | MoreColumns | Unchanged | Removed | ContainerCount | Issue | ServerFacts
-Sampling = Profile | Prediction | Issue
+Sampling = Profile | Prediction | ColumnValues | Issue
 
 REPORTED: dict[str, Any] = {
     "TEST": list[Testing],

@@ -62,6 +62,7 @@ are numbered from 0 within an attempt, hold at most %(entries)s entries and %(by
 | `INVALID` at `batch`, `expectedBatch: n` | a batch before this one is missing | sends again from n |
 | `WRONG_STATE`, `stop: true` | the attempt is over: claimed anew, cancelled or ended | stops, and drops what is left |
 | `INVALID` at `entries.…` | an entry will not do; nothing of the batch was kept | corrects it, or reports a `failure` |
+| `POLICY_VIOLATION` at `entries.…` | values may not leave, or not so; nothing of the batch was kept | reports a `failure` |
 | `UNAVAILABLE`, or no answer | the platform is away | keeps the batch, and sends it again |
 
 The last batch says `finished: true`, or carries a `failure` with a code, a message without values or secrets, and
@@ -76,8 +77,15 @@ Every task names its `connector` (the kind) and that connector's `config`; `limi
 | --- | --- | --- |
 | `TEST` | | each step as it ends, then what the server says of itself |
 | `DISCOVER` | `include` (patterns over `schema.table`), `isKnown`, `knownStamp`, `trustDigests` | containers, datasets, counts; removals in the last batches, and only after a complete reading |
-| `SAMPLE` | `datasets` (paths), `classify` | profiles and labels; values stay with the agent |
+| `SAMPLE` | `datasets` (paths), `classify` | labels and profiles; values only as the policy says |
 | `MONITOR` | `pingSeconds` | snapshots, for ever: it is never finished |
+
+`policy` is the source's, as narrow as the agent's own where that is narrower. While its `valuesLeave` is `NEVER`, no
+entry holds a value of the source. `MASKED` lets the most frequent values of columns leave in `values` entries, hidden
+before they leave by `maskWith` under a key that never leaves the agent, one for each source (`source` names it);
+`SAMPLES` as they are. A `values` entry comes after the predictions of its column, and only where labels were asked for
+(`classify`), so that what decides who sees a value is never behind it. Values against the policy that counts when they
+arrive are refused with `POLICY_VIOLATION` at their entry, and nothing of the batch is kept.
 
 `knownStamp` is the `stamp` of the `server` entry of the last reading of the whole, if the catalog still is what that
 reading left: a mark that differs once anything in the source may have changed. An agent that finds the same mark reports

@@ -30,6 +30,7 @@ from datawave.kit.secrets import Secret
 from datawave.kit.vault import Keyring, Vault, VaultError
 from domain import identity, workspaces
 from domain.classifiers import taxonomy
+from domain.policies import rules
 from models.agents import Authority
 from models.classification import Label, Severity
 from models.identity import Role, SigningKey, User
@@ -94,6 +95,7 @@ async def furnish(
             await _keep_workspace(made)
             await _keep_admin(made, admin, passwords or Passwords())
             await _keep_taxonomy(made)
+            await made.commands.run(rules.keep_built_in_rules, SYSTEM, {})
         finally:
             await lock.execute(UNLOCK)
 

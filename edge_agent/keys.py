@@ -27,6 +27,7 @@ TOKEN_USED_FOR = 20
 RENEWED_BEFORE = timedelta(days=30)
 SEALING = ["ECDH-ES", "A256GCM"]
 KEY, CERTIFICATE, AUTHORITY, IDENTITY, LOCK = "key.pem", "agent.pem", "authority.pem", "identity.json", "lock"
+MASKING = "masking.key"
 
 
 class AgentRuns(RuntimeError):
@@ -149,6 +150,16 @@ class Keys:
             "jti": secrets.token_urlsafe(12),
         }
         return jwt.encode(header, claims, self._signing, algorithms=["ES256"])
+
+    def masking(self) -> bytes:
+        """What values are hidden with before they leave. It outlives the key that certificates are of, and
+        nobody but this agent has it: who could mask could also try out guesses."""
+        try:
+            return (self._folder / MASKING).read_bytes()
+        except FileNotFoundError:
+            key = secrets.token_bytes(32)
+            _write(self._folder / MASKING, key)
+            return key
 
     def corrected(self, platform_time: float) -> None:
         """Tokens go by the platform's clock where ours is wrong."""

@@ -12,6 +12,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.base import TableSample
 from connectors.entries import Path
+from datawave.kit.masking import MaskMethod, ValuesLeave, stricter
+
+WIDTH = [ValuesLeave.NEVER, ValuesLeave.MASKED, ValuesLeave.SAMPLES]
+"""The narrowest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,8 @@ class Policy:
     never_sample: tuple[str, ...] = ()
     max_query_seconds: float = 60.0
     quiet: tuple[Quiet, ...] = field(default=())
+    values_leave: ValuesLeave = ValuesLeave.NEVER
+    mask_with: MaskMethod = MaskMethod.REDACT
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Policy:
@@ -52,6 +58,8 @@ class Policy:
             never_sample=tuple(told.get("neverSample") or ()),
             max_query_seconds=max(1.0, float(told.get("maxQuerySeconds", 60))),
             quiet=tuple(quiet for span in told.get("quietHours") or () if (quiet := _quiet(span))),
+            values_leave=_leave(told.get("valuesLeave")),
+            mask_with=_method(told.get("maskWith")),
         )
 
     def with_(self, other: Policy) -> Policy:
@@ -63,7 +71,17 @@ class Policy:
             never_sample=(*self.never_sample, *other.never_sample),
             max_query_seconds=min(self.max_query_seconds, other.max_query_seconds),
             quiet=(*self.quiet, *other.quiet),
+            values_leave=min(self.values_leave, other.values_leave, key=WIDTH.index),
+            mask_with=self._masks(other),
         )
+
+    def _masks(self, other: Policy) -> MaskMethod:
+        """Of two that mask the stricter; one that does not mask has nothing to say of how."""
+        if other.values_leave is not ValuesLeave.MASKED:
+            return self.mask_with
+        if self.values_leave is not ValuesLeave.MASKED:
+            return other.mask_with
+        return stricter(self.mask_with, other.mask_with) or MaskMethod.REDACT
 
     def is_quiet(self, at: datetime) -> bool:
         return any(quiet.covers(at) for quiet in self.quiet)
@@ -100,6 +118,15 @@ class Policy:
             columns={name: sample.columns[name] for name in kept},
             data_types={name: sample.data_types[name] for name in kept if name in sample.data_types},
         )
+
+
+def _leave(told: object) -> ValuesLeave:
+    """What is not known, or not said, lets nothing leave."""
+    return ValuesLeave(told) if told in {each.value for each in ValuesLeave} else ValuesLeave.NEVER
+
+
+def _method(told: object) -> MaskMethod:
+    return MaskMethod(told) if told in {each.value for each in MaskMethod} else MaskMethod.REDACT
 
 
 def _quiet(span: Mapping[str, Any]) -> Quiet | None:

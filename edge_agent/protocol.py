@@ -29,7 +29,7 @@ REPORT = """mutation ($input: ReportTaskInput!) { reportTask(input: $input) { er
 KNOWN = """query ($id: ID!) { node(id: $id) { ... on AgentTask { known } } }"""
 
 BUNDLE = """query ($have: String) { agentBundle(have: $have) { version ownPorts ownAddresses
-  policy { sampleRows samplePatterns neverSample valuesLeave maxQuerySeconds
+  policy { sampleRows samplePatterns neverSample valuesLeave maskWith maxQuerySeconds
     quietHours { from to timeZone days } } } }"""
 
 ASSIGNED = """subscription ($after: Cursor) { agentAssigned(after: $after) {

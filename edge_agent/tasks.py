@@ -24,6 +24,7 @@ from edge_agent.outbox import Failed, Outbox
 from edge_agent.policy import Policy
 from edge_agent.profiles import findings
 from edge_agent.protocol import Claimed
+from edge_agent.values import Leaving
 
 log = structlog.get_logger(__name__)
 
@@ -181,24 +182,32 @@ def _is_old(since: float) -> bool:
 
 
 async def _sample(task: Claimed, source: Connector[Any], outbox: Outbox, bench: Bench) -> None:
-    """Rows are looked at here, beside the loop; only profiles and labels go on."""
+    """Rows are looked at here, beside the loop; profiles and labels go on, and values as far as the policy
+    says."""
     await _quiet_is_over(bench.policy)
     asked: list[Path] = [tuple(path) for path in task.instructions.get("datasets") or ()]
     datasets = bench.policy.datasets(asked)[: bench.limits.sample_datasets]
     with_labels = bool(task.instructions.get("classify", True))
+    found_of = partial(findings, with_labels=with_labels, leaving=_leaving(task, bench))
     done, flushed = 0, time.monotonic()
     async with aclosing(source.sample(datasets)) as samples:
         async for found in samples:
             done += 1
             if isinstance(found, TableSample):
                 seen = bench.policy.without_forbidden(found)
-                await outbox.add(await asyncio.to_thread(findings, seen, with_labels=with_labels))
+                await outbox.add(await asyncio.to_thread(found_of, seen))
             else:
                 await outbox.add([found])
             if _is_old(flushed):
                 await outbox.flush(progress=min(done, len(datasets)), total=len(datasets))
                 flushed = time.monotonic()
     await outbox.finish(progress=len(datasets), total=len(datasets))
+
+
+def _leaving(task: Claimed, bench: Bench) -> Leaving:
+    source = task.instructions.get("source")
+    named = source if isinstance(source, str) else None
+    return Leaving.of(bench.policy, source=named, key=bench.keys.masking())
 
 
 async def _quiet_is_over(policy: Policy) -> None:

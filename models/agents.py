@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from datawave.kit.masking import MaskMethod, ValuesLeave
 from models.base import INTERNAL, Access, Base, Entity
 
 
@@ -47,19 +48,6 @@ class TaskState(StrEnum):
     FAILED = "FAILED"
     EXPIRED = "EXPIRED"
     CANCELLED = "CANCELLED"
-
-
-class ValuesLeave(StrEnum):
-    NEVER = "NEVER"
-    MASKED = "MASKED"
-    SAMPLES = "SAMPLES"
-
-
-class MaskMethod(StrEnum):
-    REDACT = "REDACT"
-    HASH = "HASH"
-    PARTIAL = "PARTIAL"
-    FORMAT_PRESERVING = "FORMAT_PRESERVING"
 
 
 class EdgePolicy(Entity):

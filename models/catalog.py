@@ -196,12 +196,15 @@ class DatasetProfile(Base):
 
 
 class ColumnProfile(Base):
-    """What a column's values look like, without the values: the latest reading."""
+    """What a column's values look like, without the values: the latest reading. Seen with its column; what
+    tells more of it asks for a permission in its source."""
 
     __tablename__ = "column_profile"
-    __word__, __access__ = "column_profile", INTERNAL
+    __word__ = "column_profile"
+    __access__ = Access(read="asset:read", source="source_id", workspace="source_id.workspace_id")
 
     asset_id: Mapped[UUID] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"), primary_key=True)
+    source_id: Mapped[UUID] = mapped_column(ForeignKey("data_source.id", info=UNCHECKED))
     run_id: Mapped[UUID | None]
     profile: Mapped[dict[str, Any]]
     profiled_at: Mapped[datetime]

@@ -8,23 +8,27 @@ the checks that walk the schema.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, cast
+from uuid import UUID
 
 import strawberry
+from sqlalchemy import select
 from strawberry.extensions import FieldExtension
 from strawberry.scalars import ID
 
 from auth.permissions import Permission
-from datawave.kit.access import may_be_told
+from datawave.kit.access import Access, may_be_told
 from datawave.kit.commands import INSIDE, PUBLIC, SIGNED_IN, Command, check_held
+from datawave.kit.database import Db
 from datawave.kit.errors import AccessError, ErrorCode, UserError, forbidden
 from datawave.kit.ids import global_id
 from datawave.kit.kept import kept
-from datawave.kit.reads import BEGINS, GUARD, NEEDS, READ, Begun, Declared, Rows, Shape
+from datawave.kit.reads import BEGINS, GUARD, NEEDS, READ, Begun, Declared, Loaded, Rows, Shape
 from datawave.kit.reads import Root as RootRead
+from models.sources import DataSource
 from schema import showing
 from schema.context import Info
 from schema.directives import Cost, Delivery, DeliveryMode, Needs, Public, SignedIn
@@ -272,7 +276,7 @@ class _NeedsOnRow(FieldExtension):
         self.needs = needs
 
     async def resolve_async(self, next_: Any, source: Any, info: Any, **kwargs: Any) -> Any:
-        if not may_be_told(self.needs, getattr(source, "row", None), info.context.viewer):
+        if not await self._is_told(getattr(source, "row", None), info.context):
             path = tuple(str(step) for step in info.path.as_list() if not isinstance(step, int))
             if path in info.context.told:
                 return None
@@ -280,6 +284,24 @@ class _NeedsOnRow(FieldExtension):
             raise forbidden(self.needs)
         found = next_(source, info, **kwargs)
         return await found if inspect.isawaitable(found) else found
+
+    async def _is_told(self, row: Any, context: Any) -> bool:
+        """Most rows know their source, and only it its workspace, where the permission may be held."""
+        if may_be_told(self.needs, row, context.viewer):
+            return True
+        access: Access | None = getattr(row, "__access__", None)
+        held = context.viewer.rights.scope(self.needs).workspaces
+        if not held or access is None or access.workspace != "source_id.workspace_id":
+            return False
+        return await context.loaders.loaded(WORKSPACES, None).load(row.source_id) in held
+
+
+async def _workspaces(db: Db, source_ids: Sequence[UUID], _at: Any) -> Mapping[UUID, UUID]:
+    place = select(DataSource.id, DataSource.workspace_id).where(DataSource.id.in_(source_ids))
+    return {row.id: row.workspace_id for row in await db.rows(place)}
+
+
+WORKSPACES = Loaded(_workspaces)
 
 
 def field(

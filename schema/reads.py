@@ -279,6 +279,8 @@ def loaded(
     missing: Any = None,
     description: str | None = None,
     cost: int | Cost | None = None,
+    needs: Permission | None = None,
+    own: bool = False,
 ) -> Any:
     """What a function finds for many rows at once, given the values of these columns."""
 
@@ -291,7 +293,9 @@ def loaded(
     def begins(_field: Any, _given: dict[str, Any]) -> Begun:
         return begun
 
-    return declared(read, _untyped(resolve), description=description, cost=cost, begins=begins)
+    return declared(
+        read, _untyped(resolve), description=description, cost=cost, needs=needs, own=own, begins=begins
+    )
 
 
 @dataclass(frozen=True, slots=True)

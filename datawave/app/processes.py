@@ -154,6 +154,7 @@ def serving(settings: Settings) -> Serving:
             "settings": reference(settings),
             "profile": settings.profile.value,
             "grace_days": settings.grace_days,
+            "values_days": settings.values_days,
             "started_at": datetime.now(UTC),
             "surroundings": surroundings(settings),
         },

@@ -39,6 +39,7 @@ from datawave.transports.lifetime import Clock, wall_clock
 from datawave.transports.limits import Limits
 from datawave.transports.persisted import Persisted
 from domain.operations import Examiner
+from domain.policies.values import KEPT_DAYS, Telling
 from schema.context import Platform
 
 log = structlog.get_logger(__name__)
@@ -108,6 +109,11 @@ async def api(core: Core, serving: Serving) -> AsyncGenerator[Served]:
             "core": core,
             "started_at": None,
             "examiner": Examiner(core.database, core.valkey, core.keyring, queue=queue_name(core.prefix)),
+            "telling": Telling(
+                keyring=core.keyring,
+                record=core.commands.refusals,
+                days=serving.extras.get("values_days", KEPT_DAYS),
+            ),
             **serving.extras,
         },
     )

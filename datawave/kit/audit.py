@@ -355,9 +355,10 @@ class _Asked:
 
 
 class Refusals:
-    """Entries of refusals and failures, committed before the refused hears of it: one commit for all that
-    wait. Those alike share an entry with a count after the tenth in a minute, at most one a second; the queue
-    is bounded, and a full one is UNAVAILABLE, never a missing entry."""
+    """Entries of refusals and failures, and of reads of what is sensitive, committed before whoever asked
+    hears of it: one commit for all that wait. Refusals alike share an entry with a count after the tenth in a
+    minute, at most one a second; the queue is bounded, and a full one is UNAVAILABLE, never a missing
+    entry."""
 
     def __init__(self, database: Database, *, most: int = 5_000, pause: float = 1.0) -> None:
         self._database = database
@@ -370,27 +371,31 @@ class Refusals:
 
     async def write(self, viewer: Viewer, *, action: str, code: str | None, **rest: Any) -> UUID:
         alike = (viewer.actor_id or viewer.address, action, code)
-        shares = self._seen_lately(alike) > ALIKE_ALONE
-        if shares and alike in self._shared:
+        if self._seen_lately(alike) <= ALIKE_ALONE:
+            return await self.write_alone(viewer, action=action, code=code, **rest)
+        if alike in self._shared:
             asked = self._shared[alike]
             asked.count += 1
             return await asyncio.shield(asked.written)
+        asked = self._shared[alike] = self._asked(viewer, action=action, code=code, **rest)
+        self._see_to("shared", self._write_shared)
+        return await asyncio.shield(asked.written)
+
+    async def write_alone(self, viewer: Viewer, *, action: str, **rest: Any) -> UUID:
+        """An entry that shares with none: each reading of what is sensitive tells of other things."""
+        asked = self._asked(viewer, action=action, **rest)
+        self._alone.append(asked)
+        self._see_to("alone", self._write_alone)
+        return await asyncio.shield(asked.written)
+
+    def _asked(self, viewer: Viewer, **fields: Any) -> _Asked:
         if len(self._alone) + len(self._shared) >= self._most:
             raise UnavailableError(
                 ErrorCode.UNAVAILABLE,
-                "Too many requests are being refused at once; try again.",
+                "More has to be put on record than can be written at once; try again.",
                 retry_after_seconds=5,
             )
-        asked = _Asked(
-            viewer, {"action": action, "code": code, **rest}, asyncio.get_running_loop().create_future()
-        )
-        if shares:
-            self._shared[alike] = asked
-            self._see_to("shared", self._write_shared)
-        else:
-            self._alone.append(asked)
-            self._see_to("alone", self._write_alone)
-        return await asyncio.shield(asked.written)
+        return _Asked(viewer, fields, asyncio.get_running_loop().create_future())
 
     def _see_to(self, name: str, write: Callable[[], Coroutine[Any, Any, None]]) -> None:
         writer = self._writers.get(name)

@@ -226,6 +226,9 @@ class Settings(Limits):
     grace_days: Annotated[int, Field(ge=0, le=365)] = setting(
         7, "Days in which a decommissioned source can be brought back."
     )
+    values_days: Annotated[int, Field(ge=1, le=365)] = setting(
+        30, "Days that sampled values of columns are kept, where a policy lets any leave their source."
+    )
     file_roots: Folders = setting(
         (), "Folders below which files and SQLite databases may be sources; by default files/ in the home."
     )

@@ -23,7 +23,8 @@ from domain.agents.identity import (
     release_source,
 )
 from domain.agents.jobs import fail_job, finish_job, job_waits, next_attempt_of_job
-from domain.agents.offering import HELD, OPEN, cancel_task, cancel_tasks_of, offer_task
+from domain.agents.offering import HELD, OPEN, cancel_task, cancel_tasks_of, offer_again, offer_task
+from domain.agents.policy import Leaving, leaving_of
 from domain.agents.presence import Lease, send_heartbeat
 from domain.agents.reporting import Batch, TaskFailure, report_task
 
@@ -39,6 +40,7 @@ __all__ = [
     "Certified",
     "Consumer",
     "Lease",
+    "Leaving",
     "SourceAssigned",
     "Surroundings",
     "TaskCancelled",
@@ -59,7 +61,9 @@ __all__ = [
     "fail_job",
     "finish_job",
     "job_waits",
+    "leaving_of",
     "next_attempt_of_job",
+    "offer_again",
     "offer_task",
     "release_source",
     "report_task",

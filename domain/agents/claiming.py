@@ -18,8 +18,11 @@ from domain.agents.consumers import consumer_of
 from domain.agents.events import TaskClaimed
 from domain.agents.identity import acting_agent
 from domain.agents.offering import HELD, OPEN, ended, takeable_by
+from domain.agents.policy import told_of
 from domain.agents.presence import LEASE, past_grace
 from models.agents import AgentCapability, AgentState, AgentTask, Certificate, EdgeAgent, TaskState
+
+READING = (AgentCapability.DISCOVER, AgentCapability.SAMPLE)
 
 
 @command(needs=Permission.AGENT_ACT)
@@ -57,8 +60,18 @@ async def claim_task(
             workspace_id=task.workspace_id,
         )
     )
+    await _tell_policy(tx, task, agent)
     await consumer_of(task).claimed(tx, task, agent)
     return task
+
+
+async def _tell_policy(tx: Tx, task: AgentTask, agent: EdgeAgent) -> None:
+    """What may be read and leave, as it is now: a policy may have changed since the work was offered, and the
+    agent's bundle may be a few seconds behind."""
+    if task.kind not in READING or task.source_id is None:
+        return
+    told = await told_of(tx.session, agent_id=agent.id, source_id=task.source_id)
+    task.instructions = {**task.instructions, **told}
 
 
 def _claimable(tx: Tx, agent: EdgeAgent) -> ColumnElement[bool]:

@@ -27,8 +27,8 @@ ON CONFLICT (asset_id) DO UPDATE SET row_count = excluded.row_count, size_bytes 
     agent_id = excluded.agent_id"""
 
 COLUMNS = """
-INSERT INTO column_profile AS p (asset_id, run_id, profile, profiled_at)
-SELECT c.id, $5, u.profile, $6
+INSERT INTO column_profile AS p (asset_id, source_id, run_id, profile, profiled_at)
+SELECT c.id, $1, $5, u.profile, $6
 FROM unnest($2::text[], $3::text[], $4::jsonb[]) AS u (dataset, name, profile)
 JOIN asset d ON d.qualified_name = u.dataset AND d.source_id = $1
 JOIN asset c ON c.parent_id = d.id AND c.kind = 'COLUMN' AND c.name = u.name

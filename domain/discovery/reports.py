@@ -36,6 +36,7 @@ from domain.discovery.runs import (
     tell_progress,
     wrote,
 )
+from domain.policies import values
 from domain.sources.testing import OURS_TO_FIX, breaker_name
 from models.agents import AgentCapability, AgentTask, EdgeAgent
 from models.discovery import Run, RunState, StageRun, ValidationIssue
@@ -163,7 +164,7 @@ class Reading(agents.Consumer):
 
 @agents.consumes(AgentCapability.SAMPLE)
 class Sampling(agents.Consumer):
-    """Profiles and predictions; values stay with the agent."""
+    """Profiles and predictions, and values as far as the policies let them leave."""
 
     async def claimed(self, tx: Tx, task: AgentTask, agent: EdgeAgent) -> None:
         run, _ = await _run_of(tx, task)
@@ -174,6 +175,8 @@ class Sampling(agents.Consumer):
         run, source = await _run_of(tx, task)
         if run.state in ENDED:
             return
+        if task.agent_id is not None:
+            await values.take_in(tx, source, entries, agent_id=task.agent_id)
         profiled = await ingest.profiles(
             tx, source, run, [e for e in entries if isinstance(e, Profile)], agent_id=task.agent_id
         )

@@ -17,6 +17,7 @@ from domain import agents
 from domain.catalog import archive
 from domain.discovery.runs import cancel_open_run
 from domain.discovery.starting import begin
+from domain.policies import edge, rules, values
 from domain.sources import schedules
 from domain.sources.checks import (
     checked_options,
@@ -141,6 +142,7 @@ async def update_source(
     if "policy_id" in changes:
         before["policy_id"] = source.policy_id
         source.policy_id = await _policy(tx, _uuid(changes["policy_id"]))
+        await edge.policy_of_source_changed(tx, source)
     if "agent_ids" in changes:
         before["agent_ids"] = await agents_of(tx, source)
         await assign_agents(tx, source, [_needed(_uuid(each)) for each in changes["agent_ids"]])
@@ -165,6 +167,7 @@ async def _name_and_place(
     if workspace_id != source.workspace_id:
         await tx.within(Workspace, workspace_id, path=["workspaceId"])
         before["workspace_id"] = source.workspace_id
+        await rules.source_moved(tx, source.id, workspace_id)
     if name != source.name:
         before["name"] = source.name
     await refuse_taken_name(tx, workspace_id, name, source.id)
@@ -219,6 +222,7 @@ async def decommission_source(
     source.decommissioned_at = tx.now
     source.destroy_after = tx.now + timedelta(days=grace_days)
     source.keep_catalog = keep_catalog
+    await values.forget_source(tx, source.id)
     archived = await archive.archive(tx, source)
     tx.counts(archived=archived, reason=reason)
     tx.undone_by(recommission_source, source_id=source.id)
