@@ -33,6 +33,7 @@ from datawave.transports import routing
 from datawave.transports.lifetime import Clock, wall_clock
 from datawave.transports.limits import Limits
 from datawave.transports.persisted import Persisted
+from domain.identity import Links
 from domain.operations import Examiner
 from schema.context import Platform
 
@@ -96,6 +97,7 @@ async def api(core: Core, serving: Serving) -> AsyncGenerator[Served]:
             "gate": gate,
             "core": core,
             "started_at": None,
+            "links": Links(origin=serving.origin),
             "examiner": Examiner(core.database, core.valkey, core.keyring, queue=queue_name(core.prefix)),
             **serving.extras,
         },

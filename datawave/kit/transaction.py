@@ -178,6 +178,10 @@ class Tx:
             self.subjects[key] = thing
             self._before[key] = {} if made else shown(thing)
 
+    def forgets(self, thing: Base) -> None:
+        """What the thing was before is not for the record: words of a person that are erased."""
+        self._before[key_of(thing)] = shown(thing)
+
     def emit(self, event: Event) -> None:
         self.events.append(event)
 
