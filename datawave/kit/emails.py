@@ -44,8 +44,9 @@ LOOKS: dict[int, str] = str.maketrans(
 def folded(email: str) -> str:
     """The one spelling: NFKC and without case, the domain as the network knows it. Never fails: what is no
     address is only not found."""
-    name, at, domain = _normal(email).rpartition("@")
-    return f"{name}{at}{_network_name(domain) or domain}"
+    name, at, domain = unicodedata.normalize("NFKC", email).strip().rpartition("@")
+    plain = _normal(domain)
+    return f"{_normal(name)}{at}{_network_name(domain.lower()) or _network_name(plain) or plain}"
 
 
 def checked(email: str, *, path: Sequence[str] = ("email",)) -> str:
@@ -76,10 +77,9 @@ def skeleton(email: str) -> str:
     return f"{_looks(name)}{at}{_looks(_shown(domain) or domain)}"
 
 
-def _normal(email: str) -> str:
+def _normal(text: str) -> str:
     """Once more after the case is gone: that may leave what NFKC writes otherwise."""
-    text = email.strip()
-    while (after := unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())) != text:
+    while (after := unicodedata.normalize("NFKC", text.casefold()).strip()) != text:
         text = after
     return text
 

@@ -78,7 +78,8 @@ class Post:
         """As it goes out. What somebody is called stays in its place, whatever it holds."""
         made = EmailMessage(policy=SMTP if mail.to.isascii() else SMTPUTF8)
         made["From"] = self._sender
-        made["To"] = Address(display_name=_one_line(mail.name), addr_spec=mail.to)
+        user, _, domain = mail.to.rpartition("@")
+        made["To"] = Address(display_name=_one_line(mail.name), username=user, domain=domain)
         made["Subject"] = _one_line(mail.subject)
         made["Date"] = formatdate()
         made["Message-ID"] = f"<{mail.key}@{self._sender.domain}>"
