@@ -67,7 +67,8 @@ async def refuse_taken(tx: Tx, email: str) -> None:
     """One account for an address, and none for another that looks like it; asked one after the other."""
     await tx.session.execute(ONE_AT_A_TIME)
     looks = skeleton(email)
-    taken = await tx.session.scalar(select(User.email).where(User.email_skeleton == looks).limit(1))
+    alike = select(User.email).where(User.email_skeleton == looks).order_by(User.email != email).limit(1)
+    taken = await tx.session.scalar(alike)
     if taken == email:
         raise InputError(ErrorCode.ALREADY_EXISTS, f"{email} has an account already.", path=["email"])
     if taken is not None:

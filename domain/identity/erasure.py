@@ -113,4 +113,4 @@ async def forget_words(tx: Tx, user: User) -> None:
 
 
 def _says(word: ColumnElement[object], user: User) -> ColumnElement[bool]:
-    return func.lower(word.astext) == user.email
+    return func.lower(func.trim(word.astext)) == user.email

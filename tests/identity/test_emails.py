@@ -8,8 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from datawave import migrations
 from datawave.kit.emails import checked, folded, skeleton
 from datawave.kit.errors import InputError
+from tests import servers
 
 PLAIN = st.from_regex(r"[a-z0-9][a-z0-9_+-]{0,20}@[a-z0-9]{1,10}(\.[a-z]{2,5}){0,2}", fullmatch=True)
 WILD = st.text(max_size=40) | st.builds("{}@{}".format, st.text(max_size=20), st.text(max_size=20))
@@ -91,3 +93,18 @@ def test_addresses_of_all_the_world_are_kept(email: str, kept: str) -> None:
 )  # fmt: skip
 def test_what_is_no_address_or_hides_what_it_is_is_refused(email: str) -> None:
     assert is_refused(email)
+
+
+async def test_addresses_that_are_kept_already_are_found_in_the_new_spelling(database: str) -> None:
+    await migrations.downgrade(database, "2026_11_22_groups")
+    before = ["ann@bücher.de", "anna@example.com", "сое@example.com"]
+    async with servers.connected(database) as connection:
+        for email in before:
+            await connection.execute(
+                "INSERT INTO person (email, display_name, state) VALUES ($1, 'A', 'ACTIVE')", email
+            )
+    await migrations.upgrade(database)
+    async with servers.connected(database) as connection:
+        found = await connection.fetch("SELECT email, email_skeleton FROM person ORDER BY id")
+    assert [each["email"] for each in found] == [folded(email) for email in before]
+    assert [each["email_skeleton"] for each in found] == [skeleton(email) for email in before]

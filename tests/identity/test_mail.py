@@ -21,6 +21,7 @@ from sqlalchemy import select
 from datawave.kit.mail import Mail, Post, Undelivered
 from datawave.kit.secrets import Secret
 from datawave.kit.tables import BreakerState, CircuitBreaker, DeadLetter, Job
+from datawave.settings import SettingsError, load
 from tests import servers
 from tests.fixtures.mail import FROM, PASSWORD, USER, Mailbox, mailing, words
 from tests.identity.documents import INVITE
@@ -195,3 +196,24 @@ async def test_wrong_credentials_end_the_job_with_the_reason_and_open_the_breake
         assert dead[0].failure["code"] == "MAIL_SIGN_IN_REFUSED"
         assert "DATAWAVE_SMTP_URL" in dead[0].failure["hint"]
         assert "planted" not in str([(each.failure, each.attempts, each.arguments) for each in jobs])
+
+
+@pytest.mark.parametrize("url", ["http://planted@host", "smtp://", "smtp:planted"])
+def test_what_is_no_mail_server_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(_env_file=None, smtp_url=url)
+    assert "DATAWAVE_SMTP_URL" in str(refused.value)
+    assert "planted" not in str(refused.value)
+
+
+@pytest.mark.parametrize("sender", ["nobody", "a@b\nBcc: c@d", "@", "A <a@>"])
+def test_what_is_no_sender_is_refused(sender: str) -> None:
+    with pytest.raises(SettingsError, match="DATAWAVE_MAIL_FROM"):
+        load(_env_file=None, mail_from=sender)
+
+
+def test_mails_are_from_the_host_of_the_public_address_unless_it_is_said() -> None:
+    settings = load(_env_file=None, public_url="http://governance.example:8000", smtp_url="smtp://u:p@host")
+    assert settings.mail_sender == "DataWave <datawave@governance.example>"
+    assert "u:p" not in repr(settings)
+    assert load(_env_file=None, mail_from=FROM).mail_sender == FROM
