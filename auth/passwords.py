@@ -7,6 +7,7 @@ a flood of sign-ins is refused, it neither eats the machine nor keeps others fro
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -22,6 +23,8 @@ SHORTEST = 10
 LONGEST = 128
 STRONG_ENOUGH = 3
 """zxcvbn's score: beyond 10^8 guesses."""
+PRODUCT = "datawave"
+WORDS = re.compile(r"[\W_]+")
 
 
 class Passwords:
@@ -71,6 +74,12 @@ class Passwords:
             self._waiting -= 1
 
 
+def _near(word: str) -> set[str]:
+    """The word, its parts, and its parts in one."""
+    parts = WORDS.split(word)
+    return {word, *word.split("@"), *parts, "".join(parts)}
+
+
 def refuse_weak(password: Secret, about: Sequence[str], *, path: Sequence[str]) -> None:
     """Refuses a password that is guessed soon; `about` are words that lie near (e-mail, name)."""
     text = password.reveal()
@@ -89,7 +98,8 @@ def refuse_weak(password: Secret, about: Sequence[str], *, path: Sequence[str]) 
             path=path,
             expected=expected,
         )
-    found = zxcvbn(text, [part for word in about for part in {word, *word.split("@")} if part])
+    near = {part for word in (PRODUCT, *about) for part in _near(word)}
+    found = zxcvbn(text, sorted(filter(None, near)))
     if int(found.score) < STRONG_ENOUGH:
         why = found.feedback.warning if found.feedback and found.feedback.warning else "It is guessed soon."
         raise InputError(

@@ -157,6 +157,7 @@ def serving(settings: Settings) -> Serving:
             "values_days": settings.values_days,
             "started_at": datetime.now(UTC),
             "surroundings": surroundings(settings),
+            "links": links(settings),
         },
     )
 
@@ -174,6 +175,20 @@ def certificate(settings: Settings) -> dict[str, Any]:
         return made
 
     return {"ssl_context_factory": speaking}
+
+
+def links(settings: Settings) -> object:
+    """Where links in mails lead, and whether there are mails at all."""
+    from domain.identity import Links
+
+    return Links(origin=settings.origin, mailed=settings.smtp_url is not None)
+
+
+def post(settings: Settings) -> object | None:
+    """The way out for mail, if there is one."""
+    from datawave.kit.mail import Post
+
+    return Post(settings.smtp_url, settings.mail_sender) if settings.smtp_url is not None else None
 
 
 def surroundings(settings: Settings) -> object:
@@ -234,7 +249,7 @@ async def _work(settings: Settings, *, with_agent: bool) -> None:
                     valkey_url=settings.redis().reveal(),
                     prefix=parts.prefix,
                     viewer_of=_viewer_of(parts),
-                    extras={"keyring": parts.keyring},
+                    extras={"keyring": parts.keyring, "links": links(settings), "post": post(settings)},
                     stop=stop,
                 ),
                 name="worker",

@@ -38,6 +38,7 @@ from datawave.transports.forwarding import Forwarded, Network
 from datawave.transports.lifetime import Clock, wall_clock
 from datawave.transports.limits import Limits
 from datawave.transports.persisted import Persisted
+from domain.identity import Links
 from domain.operations import Examiner
 from domain.policies.values import KEPT_DAYS, Telling
 from schema.context import Platform
@@ -108,6 +109,7 @@ async def api(core: Core, serving: Serving) -> AsyncGenerator[Served]:
             "gate": gate,
             "core": core,
             "started_at": None,
+            "links": Links(origin=serving.origin),
             "examiner": Examiner(core.database, core.valkey, core.keyring, queue=queue_name(core.prefix)),
             "telling": Telling(
                 keyring=core.keyring,

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Generator
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from datawave.embedded import postgres, valkey
 from datawave.embedded.home import DATABASE
@@ -95,7 +95,11 @@ def hide_secrets(settings: Settings) -> None:
         telemetry.register_secret(url)
         if password:
             telemetry.register_secret(password)
+    if settings.smtp_url is not None and (password := urlsplit(settings.smtp_url.reveal()).password):
+        telemetry.register_secret(password)
+        telemetry.register_secret(unquote(password))
     for secret in (
+        settings.smtp_url,
         settings.secret_key,
         settings.former_secret_key,
         settings.admin_password,

@@ -202,6 +202,10 @@ class Tx:
         self.touches(thing)
         self._removed.add(key_of(thing))
 
+    def forgets(self, thing: Base) -> None:
+        """What the thing was before is not for the record: words of a person that are erased."""
+        self._before[key_of(thing)] = shown(thing)
+
     def emit(self, event: Event) -> None:
         self.events.append(event)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from email.utils import parseaddr
 from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
@@ -194,6 +195,16 @@ class Settings(Limits):
         None,
         "Password of the admin made by the first migration; in development made up and shown when missing.",
     )
+    smtp_url: SecretText | None = setting(
+        None,
+        "Mail server (smtp://user:password@host:587, or smtps://…:465); without it nobody gets mail, and who"
+        " invites somebody is shown the link. A password is sent only over TLS, unless to this machine.",
+    )
+    mail_from: str | None = setting(
+        None,
+        "From whom mails are, such as `DataWave <datawave@example.com>`; by default `datawave` at the host of"
+        " the public address.",
+    )
     demo: bool = setting(
         True,
         "Whether the first start brings a demo source (also as DEMO).",
@@ -290,6 +301,21 @@ class Settings(Limits):
     @classmethod
     def _is_redis(cls, value: Secret | None) -> Secret | None:
         return _of_scheme(value, "redis", "rediss", "unix")
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_smtp(cls, value: Secret | None) -> Secret | None:
+        if value is not None and not urlsplit(value.reveal()).hostname:
+            raise ValueError("must name a host, as smtp://user:password@host:587")
+        return _of_scheme(value, "smtp", "smtps")
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_sender(cls, value: str | None) -> str | None:
+        name, _, domain = parseaddr(value or "a@b")[1].partition("@")
+        if not name or not domain or not (value or "").isprintable():
+            raise ValueError("must be an e-mail address, with a name before it or not: `DataWave <a@b.c>`")
+        return value
 
     @field_validator("redis_prefix")
     @classmethod
@@ -401,6 +427,12 @@ class Settings(Limits):
     def origin(self) -> str:
         """How people reach the API."""
         return self.public_url or self.local_url
+
+    @property
+    def mail_sender(self) -> str:
+        """From whom mails are."""
+        host = urlsplit(self.origin).hostname or "localhost"
+        return self.mail_from or f"DataWave <datawave@{'localhost' if ':' in host else host}>"
 
     @property
     def readable_folders(self) -> tuple[Path, ...]:

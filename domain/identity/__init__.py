@@ -1,7 +1,9 @@
 """People, programs, roles, grants, sessions."""
 
+from datawave.kit.emails import folded
 from domain.identity.accounts import NewServiceAccount, add_user, create_service_account, reset_password
 from domain.identity.decisions import Decision, decide, held_everywhere, permissions_on
+from domain.identity.erasure import erases
 from domain.identity.events import (
     GrantRevoked,
     PasswordSet,
@@ -12,8 +14,27 @@ from domain.identity.events import (
     SessionsEnded,
     SessionStarted,
     UserAdded,
+    UserInvited,
+    UserStateChanged,
+    UserUpdated,
 )
 from domain.identity.grants import end_expired_grants, grant_role, restore_grant, revoke_grant
+from domain.identity.invitations import (
+    Invited,
+    SendInvitation,
+    begin_invitation,
+    invite_user,
+    withdraw_invitation,
+)
+from domain.identity.letters import invitation_letter, reset_letter
+from domain.identity.links import Links, let_in, token_of
+from domain.identity.people import update_user
+from domain.identity.resets import (
+    SendPasswordReset,
+    begin_reset,
+    count_request,
+    request_password_reset,
+)
 from domain.identity.roles import keep_built_in_roles, remove_role, restore_role, save_role
 from domain.identity.sessions import (
     NewPassword,
@@ -23,7 +44,6 @@ from domain.identity.sessions import (
     checked_scopes,
     end_reused_session,
     end_session,
-    folded,
     prepare_by_token,
     prepare_change,
     prove_client,
@@ -36,6 +56,8 @@ from domain.identity.sessions import (
 __all__ = [
     "Decision",
     "GrantRevoked",
+    "Invited",
+    "Links",
     "NewPassword",
     "NewServiceAccount",
     "PasswordSet",
@@ -43,23 +65,35 @@ __all__ = [
     "RoleGranted",
     "RoleRemoved",
     "RoleSaved",
+    "SendInvitation",
+    "SendPasswordReset",
     "ServiceAccountCreated",
     "SessionStarted",
     "SessionsEnded",
     "SignedIn",
     "UsedAgain",
     "UserAdded",
+    "UserInvited",
+    "UserStateChanged",
+    "UserUpdated",
     "add_user",
+    "begin_invitation",
+    "begin_reset",
     "checked_scopes",
+    "count_request",
     "create_service_account",
     "decide",
     "end_expired_grants",
     "end_reused_session",
     "end_session",
+    "erases",
     "folded",
     "grant_role",
     "held_everywhere",
+    "invitation_letter",
+    "invite_user",
     "keep_built_in_roles",
+    "let_in",
     "permissions_on",
     "prepare_by_token",
     "prepare_change",
@@ -67,6 +101,8 @@ __all__ = [
     "prove_password",
     "refresh_session",
     "remove_role",
+    "request_password_reset",
+    "reset_letter",
     "reset_password",
     "restore_grant",
     "restore_role",
@@ -74,4 +110,7 @@ __all__ = [
     "save_role",
     "set_password",
     "sign_in",
+    "token_of",
+    "update_user",
+    "withdraw_invitation",
 ]

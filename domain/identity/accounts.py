@@ -7,18 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from auth.permissions import Permission
 from auth.tokens import digest, new_opaque
 from datawave.kit.commands import Shown, Tx, command, result
+from datawave.kit.emails import checked, skeleton
 from datawave.kit.errors import ErrorCode, InputError
 from datawave.kit.secrets import Secret
 from domain.identity.events import PasswordSet, ServiceAccountCreated, UserAdded
 from domain.identity.grants import give_everywhere
-from domain.identity.sessions import end_sessions, folded
+from domain.identity.links import end_links, let_in
+from domain.identity.sessions import end_sessions
 from domain.workspaces import checked_name
 from models.identity import AuthSession, ServiceAccount, User, UserState
+
+ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('datawave.people', 0))")
 
 
 @command(needs=Permission.USER_CREATE)
@@ -31,9 +35,8 @@ async def add_user(
     role_ids: Sequence[UUID] = (),
 ) -> User:
     """Adds a person; without a password they are invited."""
-    email = checked_email(email)
-    if await tx.session.scalar(select(User.id).where(User.email == email)) is not None:
-        raise InputError(ErrorCode.ALREADY_EXISTS, f"{email} has an account already.", path=["email"])
+    email = checked(email)
+    await refuse_taken(tx, email)
     user = await tx.add(
         User(
             email=email,
@@ -53,22 +56,27 @@ async def reset_password(tx: Tx, *, user_id: UUID, password_hash: Secret) -> Use
     user = await tx.get(User, user_id)
     user.password_hash = password_hash.reveal()
     user.version += 1
-    if user.state is UserState.INVITED:
-        user.state = UserState.ACTIVE
+    let_in(tx, user)
     await end_sessions(tx, AuthSession.actor_id == user.id, reason="password set")
+    await end_links(tx, user.id)
     tx.emit(PasswordSet(user_id=user.id))
     return user
 
 
-def checked_email(email: str) -> str:
-    email = folded(email)
-    name, _, domain = email.partition("@")
-    odd = any(c.isspace() or ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in email)
-    if not name or not domain or "@" in domain or len(email) > 320 or odd:
+async def refuse_taken(tx: Tx, email: str) -> None:
+    """One account for an address, and none for another that looks like it; asked one after the other."""
+    await tx.session.execute(ONE_AT_A_TIME)
+    looks = skeleton(email)
+    alike = select(User.email).where(User.email_skeleton == looks).order_by(User.email != email).limit(1)
+    taken = await tx.session.scalar(alike)
+    if taken == email:
+        raise InputError(ErrorCode.ALREADY_EXISTS, f"{email} has an account already.", path=["email"])
+    if taken is not None:
         raise InputError(
-            ErrorCode.INVALID, "This is not an e-mail address.", path=["email"], expected="name@domain"
+            ErrorCode.ALREADY_EXISTS,
+            "An account has an address that looks like this one; nobody could tell them apart.",
+            path=["email"],
         )
-    return email
 
 
 @result

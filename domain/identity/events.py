@@ -21,6 +21,35 @@ class UserAdded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UserInvited(Event):
+    """A person was invited, for the first time or again."""
+
+    topics = ("users", "actor:{user_id}")
+    subject = ("user", "user_id")
+    user_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserUpdated(Event):
+    """A person's name, language or time zone was changed."""
+
+    topics = ("users", "actor:{user_id}")
+    subject = ("user", "user_id")
+    user_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserStateChanged(Event):
+    """A person came in for the first time, was suspended, brought back, or deleted."""
+
+    topics = ("access", "users", "actor:{actor_id}")
+    subject = ("user", "actor_id")
+    actor_id: UUID
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PasswordSet(Event):
     """Somebody has a new password."""
 

@@ -105,6 +105,14 @@ async def give_everywhere(tx: Tx, actor_word: str, actor_id: UUID, role_ids: Seq
         await _given(tx, None, actor_word, actor_id, role_id, None, None, None)
 
 
+async def give_in_workspace(
+    tx: Tx, actor_word: str, actor_id: UUID, role_ids: Sequence[UUID], workspace_id: UUID
+) -> None:
+    """The same within one workspace."""
+    for role_id in dict.fromkeys(role_ids):
+        await _given(tx, None, actor_word, actor_id, role_id, "workspace", workspace_id, None)
+
+
 async def _given(
     tx: Tx,
     grant_id: UUID | None,

@@ -24,10 +24,12 @@ from auth.tokens import digest, new_opaque
 from datawave.kit.commands import PUBLIC, SIGNED_IN, Shown, Tx, command, result
 from datawave.kit.database import Db
 from datawave.kit.duties import Duty, duty
+from datawave.kit.emails import folded
 from datawave.kit.errors import AccessError, ErrorCode, InputError, unauthenticated
 from datawave.kit.secrets import Secret
 from domain.identity.events import PasswordSet, SessionsEnded, SessionStarted
 from domain.identity.tried import account_tried
+from domain.identity.links import end_links, let_in
 from models.identity import (
     AuthMethod,
     AuthSession,
@@ -62,10 +64,6 @@ class SignedIn:
     refresh: Shown | None = None
     refresh_expires_at: datetime | None = None
     cookie: Shown | None = None
-
-
-def folded(email: str) -> str:
-    return email.strip().casefold()
 
 
 async def prove_password(
@@ -300,7 +298,8 @@ async def prepare_by_token(
     )
     if about is not None:
         await attempts.succeeded(begun)
-        refuse_weak(new, [about.email, about.display_name], path=["token", "newPassword"])
+    words = [about.email, about.display_name] if about is not None else []
+    refuse_weak(new, words, path=["token", "newPassword"])
     return NewPassword(user_id=None, against=None, token=token, hashed=await passwords.hash(new))
 
 
@@ -312,9 +311,9 @@ async def set_password(tx: Tx, *, new: NewPassword, cookie: bool = False) -> Sig
     user.password_hash = new.hashed.reveal()
     user.version += 1
     user.updated_at = tx.now
-    if user.state is UserState.INVITED:
-        user.state = UserState.ACTIVE
+    let_in(tx, user)
     await end_sessions(tx, AuthSession.actor_id == user.id, reason="password set")
+    await end_links(tx, user.id)
     tx.emit(PasswordSet(user_id=user.id))
     return await begin_session(tx, "user", user.id, AuthMethod.PASSWORD, cookie=cookie)
 

@@ -3,7 +3,7 @@
 from models.identity.access import Grant, Role
 from models.identity.groups import Group, GroupMember
 from models.identity.keys import SigningKey
-from models.identity.people import PasswordToken, User, UserState
+from models.identity.people import PasswordToken, TokenKind, User, UserState
 from models.identity.programs import ServiceAccount
 from models.identity.sessions import AuthMethod, AuthSession, RefreshToken
 
@@ -18,6 +18,7 @@ __all__ = [
     "Role",
     "ServiceAccount",
     "SigningKey",
+    "TokenKind",
     "User",
     "UserState",
 ]

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import strawberry
+from strawberry.scalars import ID
 
 from auth import permissions as known
 from datawave.kit.reads import Shape
@@ -13,7 +14,7 @@ from models import identity as rows
 from resolvers.loaders import identity as loaders
 from schema.reads import related
 from schema.rows import FromRow
-from schema.shapes import Actor, Node, Timestamped, Versioned
+from schema.shapes import Actor, Node, Payload, Timestamped, Versioned
 
 if TYPE_CHECKING:
     from schema.identity.access import Grant
@@ -41,3 +42,40 @@ class User(FromRow, Node, Actor, Timestamped, Versioned, shows=rows.User):
         needs=known.Permission.USER_UPDATE,
     )
     grants: list[Grant] = related(Shape.MANY, loaders.grants)
+
+
+@strawberry.input(
+    description="A person to invite, with their roles: in a workspace where one is named, else everywhere."
+)
+class InviteUserInput:
+    email: str
+    display_name: str | None = strawberry.UNSET
+    role_ids: list[ID] | None = strawberry.UNSET
+    workspace_id: ID | None = strawberry.UNSET
+    idempotency_key: str | None = strawberry.UNSET
+
+
+@strawberry.input(description="What to change of a person; a language or time zone of null takes it away.")
+class UpdateUserInput:
+    id: ID
+    version: int | None = strawberry.UNSET
+    display_name: str | None = strawberry.UNSET
+    locale: str | None = strawberry.UNSET
+    time_zone: str | None = strawberry.UNSET
+    state: rows.UserState | None = strawberry.UNSET
+    idempotency_key: str | None = strawberry.UNSET
+
+
+@strawberry.input(description="The address to send a mail to.")
+class RequestPasswordResetInput:
+    email: str
+
+
+@strawberry.type(description="The person as they now are.")
+class UserPayload(Payload):
+    user: User | None = None
+    invitation_url: str | None = strawberry.field(
+        default=None,
+        description="The link by which an invited person comes in, shown once and only where the platform"
+        " sends no mail: hand it over yourself.",
+    )
