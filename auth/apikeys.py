@@ -1,40 +1,22 @@
-"""API keys: how they look, and whose they are.
-
-A key is `dwk_<prefix>_<secret>`: a name that scanners of leaked secrets find, a prefix that may be shown, 256
-random bits, and at the end a checksum, so that a key that was mistyped or cut short is refused without asking
-anybody. Only the hash of the whole is kept.
-"""
+"""Whose an API key is, and until when: keys as a process remembers them."""
 
 from __future__ import annotations
 
-import re
-import secrets
 import time
 import weakref
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text
 
+from auth.key_shapes import digest_of, is_whole
 from datawave.kit.database import Database
 from datawave.kit.errors import AccessError, unauthenticated
-from datawave.kit.secrets import Secret
 from models.identity import ApiKey
-
-BEGINS = "dwk_"
-ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-SHOWN, HIDDEN, CHECK = 8, 43, 6
-"""Characters of each part: 43 of 62 kinds hold 256 bits."""
-
-KEY = re.compile(rf"dwk_([0-9A-Za-z]{{{SHOWN}}})_([0-9A-Za-z]{{{HIDDEN}}})([0-9A-Za-z]{{{CHECK}}})")
-KEY_SOMEWHERE = re.compile(rb"dwk_[0-9A-Za-z]{%d}_[0-9A-Za-z]{%d}" % (SHOWN, HIDDEN // 2))
-"""A key, or so much of one that the rest may be lost elsewhere."""
 
 USED_AGAIN = 60.0
 """Seconds between two writings of a key's last use."""
@@ -45,52 +27,6 @@ LIVING = text(
     "SELECT id FROM api_key WHERE id = ANY(:ids) AND revoked_at IS NULL AND expires_at > datawave_now()"
 )
 USED = text("UPDATE api_key SET last_used_at = datawave_now() WHERE id = ANY(:ids)")
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewKey:
-    """A key that was just made: what is shown once, what may be shown always, what is kept."""
-
-    value: Secret
-    prefix: str
-    hashed: bytes
-
-
-def new_key() -> NewKey:
-    prefix = _random(SHOWN)
-    body = f"{BEGINS}{prefix}_{_written(secrets.randbits(256), HIDDEN)}"
-    value = body + _checksum(body)
-    return NewKey(value=Secret(value), prefix=f"{BEGINS}{prefix}", hashed=_digest(value))
-
-
-def is_key(token: str) -> bool:
-    """Whether a Bearer claims to be a key."""
-    return token.startswith(BEGINS)
-
-
-def is_whole(token: str) -> bool:
-    """Whether nothing of the key is missing or mistyped."""
-    return KEY.fullmatch(token) is not None and _checksum(token[:-CHECK]) == token[-CHECK:]
-
-
-def _random(length: int) -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
-
-
-def _checksum(body: str) -> str:
-    return _written(zlib.crc32(body.encode()), CHECK)
-
-
-def _written(number: int, length: int) -> str:
-    digits: list[str] = []
-    for _ in range(length):
-        number, rest = divmod(number, len(ALPHABET))
-        digits.append(ALPHABET[rest])
-    return "".join(reversed(digits))
-
-
-def _digest(token: str) -> bytes:
-    return sha256(token.encode()).digest()
 
 
 @dataclass(eq=False)
@@ -133,7 +69,7 @@ class ApiKeys:
         """UNAUTHENTICATED for whatever is not a key that is good now."""
         if not is_whole(token):
             raise _refused("it is mistyped, or a part of it is missing")
-        hashed = _digest(token)
+        hashed = digest_of(token)
         known = self._kept.get(hashed) or await self._met(hashed)
         if known.over:
             raise _refused("it was revoked, or has expired")

@@ -22,9 +22,10 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 
 from auth.access import Actor, Actors, Seat, limited
-from auth.apikeys import ApiKeys, KnownKey, is_key
+from auth.apikeys import ApiKeys, KnownKey
 from auth.attempts import Attempts
 from auth.certificates import Bearers, Holders, is_holders
+from auth.key_shapes import is_key
 from auth.passwords import Passwords
 from auth.sessions import Known, Sessions
 from auth.tokens import Claims, Tokens

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from auth.gate import Gate
 from auth.rates import Rates
-from datawave.app import pages
+from datawave.app import oauth, pages
 from datawave.app.core import Core
 from datawave.app.door import CookieStyle, FrontDoor, is_agents
 from datawave.app.rates import Points
@@ -155,7 +155,8 @@ def _application(
         touched=touched,
     )
     others = pages.routes(web=serving.web, readiness=readiness, jwks=gate.tokens.jwks)
+    programs = oauth.routes(gate, platform, issuer=serving.origin, limits=serving.limits)
     return Requests(
-        Front(routing.endpoints_of(graphql), Starlette(routes=[*graphql, *others])),
+        Front(routing.endpoints_of(graphql), Starlette(routes=[*graphql, *programs, *others])),
         headers=pages.security_headers(https=serving.origin.startswith("https://")),
     )

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from auth.apikeys import new_key
+from auth.key_shapes import new_key
 from auth.permissions import Permission
 from datawave.kit.access import Rights
 from datawave.kit.commands import Shown, Tx, command, result
