@@ -1,7 +1,8 @@
 """The gate: who comes in, until when, and how they hear that their session or their rights have changed.
 
-One for each `serve`. It recognises a session's access token, a browser's cookie, an agent's own token;
-everything else is refused. The transports ask it through `datawave.app`.
+One for each `serve`. It recognises a session's access token, a browser's cookie, an API key, and the token
+that the holder of a certificate signs, an agent or a partner; everything else is refused. The transports ask
+it through `datawave.app`.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 
 from auth.access import Actor, Actors, Seat, limited
+from auth.apikeys import ApiKeys, KnownKey
 from auth.attempts import Attempts
-from auth.certificates import Agents, Bearers, is_agents
+from auth.certificates import Bearers, Holders, is_holders
+from auth.key_shapes import is_key
 from auth.passwords import Passwords
 from auth.sessions import Known, Sessions
 from auth.tokens import Claims, Tokens
@@ -31,6 +34,7 @@ from datawave.kit.database import Database
 from datawave.kit.ending import ended
 from datawave.kit.errors import UnavailableError, unauthenticated
 from datawave.kit.events import from_wire
+from datawave.kit.ids import global_id
 from datawave.kit.live import Live
 from datawave.kit.vault import Keyring
 
@@ -38,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 TOPIC = "access"
 """Every event that changes who may do what: its `actor_id` or `session_ids` say whom it concerns, neither:
-everybody. `fingerprints` are certificates that nobody comes in with any more."""
+everybody. `fingerprints` and `key_ids` are certificates and keys that nobody comes in with any more."""
 
 LOOK = 5.0
 MOST_REMEMBERED = 10_000
@@ -48,6 +52,10 @@ A_MOMENT = 1.0
 STANDS = text("SELECT datawave_now(), coalesce((SELECT position FROM topic_head WHERE topic = 'access'), 0)")
 
 
+Way = Known | KnownKey | Bearers
+"""What somebody came in by: a session, a key, a certificate. Whoever watches it is told of its end."""
+
+
 class Entered:
     """Somebody who came in. `viewer` is as of now: it follows changes of rights while a socket is open."""
 
@@ -55,15 +63,13 @@ class Entered:
         self,
         *,
         seat: Seat | None,
-        known: Known | None,
-        bearers: Bearers | None,
+        way: Way | None,
         expires_at: datetime | None,
         address: str | None,
         client: str | None,
     ) -> None:
         self._seat = seat
-        self._known = known
-        self._bearers = bearers
+        self._way = way
         self._expires_at = expires_at
         self.address = address
         self.client = client
@@ -75,10 +81,8 @@ class Entered:
         self._viewer: tuple[Actor, Viewer] | None = None
         if seat is not None:
             seat.watched_by(self)
-        if known is not None:
-            known.watching.add(self)
-        if bearers is not None:
-            bearers.watching.add(self)
+        if way is not None:
+            way.watching.add(self)
 
     @property
     def viewer(self) -> Viewer:
@@ -86,20 +90,23 @@ class Entered:
             return replace(NOBODY, address=self.address, client=self.client)
         actor = self._seat.actor
         if self._viewer is None or self._viewer[0] is not actor:
-            viewer = actor.viewer(session_id=self.session_id, address=self.address, client=self.client)
-            if self._known is not None and self._known.scopes is not None:
-                viewer = replace(viewer, rights=limited(actor.rights, self._known.scopes))
+            viewer = actor.viewer(
+                session_id=self.session_id, address=self.address, client=_told(self._way, actor, self.client)
+            )
+            if isinstance(self._way, Known | KnownKey) and self._way.scopes is not None:
+                viewer = replace(viewer, rights=limited(actor.rights, self._way.scopes))
             self._viewer = (actor, viewer)
         return self._viewer[1]
 
     @property
     def session_id(self) -> UUID | None:
-        return self._known.id if self._known else None
+        return self._way.id if isinstance(self._way, Known) else None
 
     @property
     def expires_at(self) -> datetime | None:
         """A cookie's session is prolonged by use; a token's is not."""
-        return self._known.expires_at if self._known and self._known.cookie else self._expires_at
+        way = self._way
+        return way.expires_at if isinstance(way, Known) and way.cookie else self._expires_at
 
     @property
     def changed(self) -> asyncio.Event:
@@ -136,17 +143,26 @@ class Entered:
 
     def goes_on_as(self, other: Entered) -> None:
         """With the other's token: same actor, later end."""
-        if self._known is not None:
-            self._known.watching.discard(self)
-        if other._known is not None:
-            other._known.watching.add(self)
-        if self._bearers is not None:
-            self._bearers.watching.discard(self)
-        if other._bearers is not None:
-            other._bearers.watching.add(self)
-        self._known, self._bearers = other._known, other._bearers
+        if self._way is not None:
+            self._way.watching.discard(self)
+        if other._way is not None:
+            other._way.watching.add(self)
+        self._way = other._way
         self._expires_at, self._viewer = other._expires_at, None
         self._tell()  # its scopes may be others
+
+
+def _told(way: Way | None, actor: Actor, client: str | None) -> str | None:
+    """The program, as the record tells it: a key or certificate is named first, since there is no session to
+    name. An agent has one certificate at a time."""
+    match way:
+        case KnownKey():
+            named = global_id("apikey", way.id)
+        case Bearers() if actor.word != "agent":
+            named = global_id("certificate", way.certificate_id)
+        case _:
+            return client
+    return f"{named} {client}" if client else named
 
 
 @dataclass(frozen=True)
@@ -172,7 +188,8 @@ class Gate:
         self.attempts = Attempts(valkey, prefix=prefix, per_minute=failures_per_minute)
         self.tokens = Tokens(database, keyring, issuer=issuer, now=self.now)
         self.sessions = Sessions(database, keyring, valkey, prefix=prefix, now=self.now)
-        self.agents = Agents(database)
+        self.keys = ApiKeys(database, now=self.now)
+        self.holders = Holders(database, now=self.now)
         self._ahead = timedelta()
         self._head = 0
         self._remembered: OrderedDict[bytes, _Remembered] = OrderedDict()
@@ -205,14 +222,16 @@ class Gate:
         good."""
         where = {"address": address, "client": client}
         if token is not None:
+            if is_key(token):
+                return await self._with_key(token, where)
             hashed = sha256(token.encode("utf-8", "replace")).digest()
-            # Agents' tokens are not among those remembered here: what is needs no other look.
-            if hashed not in self._remembered and is_agents(token):
-                return await self._agent(token, where)
+            # Holders' tokens are not among those remembered here: what is needs no other look.
+            if hashed not in self._remembered and is_holders(token):
+                return await self._with_certificate(token, where)
             return await self._with_token(token, hashed, where)
         if cookie is not None:
             return await self._with_cookie(cookie, where)
-        return Entered(seat=None, known=None, bearers=None, expires_at=None, **where)
+        return Entered(seat=None, way=None, expires_at=None, **where)
 
     def lately(self, token: str, address: str | None, client: str | None) -> Entered | None:
         """Whoever came in with this token, from there, a moment ago (`remember`)."""
@@ -255,21 +274,34 @@ class Gate:
             raise unauthenticated("This session has ended; sign in again.")
         return await self._seated(known, known.expires_at, where)
 
-    async def _seated(self, known: Known, until: datetime, where: dict[str, str | None]) -> Entered:
+    async def _with_key(self, token: str, where: dict[str, str | None]) -> Entered:
+        known = await self.keys.of(token)
+        return await self._seated(known, known.expires_at, where)
+
+    async def _seated(
+        self, known: Known | KnownKey, until: datetime, where: dict[str, str | None]
+    ) -> Entered:
         seat = await self.actors.seat(known.actor_id, known.actor_word)
         if not seat.actor.active:
             raise unauthenticated("This account is not active; ask an administrator.")
-        return Entered(seat=seat, known=known, bearers=None, expires_at=until, **where)
+        entered = Entered(seat=seat, way=known, expires_at=until, **where)
+        if known.over:  # before it was watched nobody would have told it
+            raise unauthenticated("This has ended; sign in again.")
+        return entered
 
-    async def _agent(self, token: str, where: dict[str, str | None]) -> Entered:
-        agent = await self.agents.agent_of(token)
-        seat = await self.actors.seat(agent.agent_id, "agent")
+    async def _with_certificate(self, token: str, where: dict[str, str | None]) -> Entered:
+        holder = await self.holders.holder_of(token)
+        seat = await self.actors.seat(holder.actor_id, holder.actor_word)
         if not seat.actor.active:
-            raise unauthenticated("This agent was revoked; it has to be enrolled again.")
-        bearers = self.agents.bearers(agent.fingerprint)
-        entered = Entered(seat=seat, known=None, bearers=bearers, expires_at=agent.expires_at, **where)
+            raise unauthenticated(
+                "This agent was revoked; it has to be enrolled again."
+                if holder.actor_word == "agent"
+                else "This account is not active; ask an administrator."
+            )
+        bearers = self.holders.bearers(holder)
+        entered = Entered(seat=seat, way=bearers, expires_at=holder.expires_at, **where)
         # Before this nobody would have told it.
-        await self.agents.refuse_revoked(agent.fingerprint)
+        await self.holders.refuse_revoked(holder.fingerprint)
         return entered
 
     def _remember(self, hashed: bytes, kept: _Remembered) -> None:
@@ -287,8 +319,10 @@ class Gate:
 
     def _take(self, data: dict[str, Any]) -> None:
         if fingerprints := data.get("fingerprints"):
-            self.agents.revoked(fingerprints)
-        if session_ids := data.get("session_ids"):
+            self.holders.revoked(fingerprints)
+        if key_ids := data.get("key_ids"):
+            self.keys.revoked(UUID(each) for each in key_ids)
+        elif session_ids := data.get("session_ids"):
             self.sessions.ended(UUID(each) for each in session_ids)
         elif actor_id := data.get("actor_id"):
             self._concerns([UUID(actor_id)])
@@ -307,7 +341,7 @@ class Gate:
         self._wake.clear()
         try:
             if wanted is None:
-                await self.agents.look()
+                await self.holders.look()
             if wanted is None or wanted:
                 await self.actors.refresh(wanted)
         except BaseException:
@@ -315,7 +349,7 @@ class Gate:
             raise
 
     async def look(self) -> None:
-        """What pub/sub may have lost, and the clock: two or three statements for the whole process."""
+        """What pub/sub may have lost, and the clock: a few statements for the whole process."""
         async with self._database.connection() as connection:
             before = time.monotonic()
             now, head = (await connection.execute(STANDS)).one()
@@ -330,6 +364,7 @@ class Gate:
         await self._refresh()
         self._head = head
         await self.sessions.look()
+        await self.keys.look()
 
     async def _refreshes(self) -> None:
         while True:

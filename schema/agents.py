@@ -24,7 +24,6 @@ from models import sources as source_rows
 from resolvers.loaders import agents as loaders
 from schema.context import Info
 from schema.fields import field
-from schema.reads import actor as acting
 from schema.reads import column, computed, loaded, one, related
 from schema.rows import FromRow
 from schema.scalars import JSON
@@ -44,6 +43,7 @@ from schema.streams import FromLogged, StreamEvent
 
 if TYPE_CHECKING:
     from schema.discovery import Run, StageRun
+    from schema.identity.certificates import Certificate
     from schema.sources import DataSource
 
 strawberry.enum(rows.AgentKind, name="AgentKind", description="Profiles of the agent program.")
@@ -85,19 +85,6 @@ class EdgePolicy(FromRow, Node, Timestamped, Versioned, shows=rows.EdgePolicy):
             QuietHours(from_=span["from"], to=span["to"], time_zone=span["timeZone"], days=span["days"])
             for span in quiet_hours
         ]
-
-
-@strawberry.type(description="A client certificate from the platform's authority.")
-class Certificate(FromRow, Node, shows=rows.Certificate):
-    serial: str
-    subject: str
-    fingerprint: str
-    not_before: datetime
-    not_after: datetime
-    revoked_at: datetime | None
-    pem: str
-
-    actor: Actor | None = acting("actor")
 
 
 @strawberry.type(description="What went up from an agent and came down to it.")

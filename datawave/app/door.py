@@ -108,12 +108,12 @@ class FrontDoor:
         self._cookie = cookie
 
     def lately(self, connection: HTTPConnection, *, token: str) -> Inside | None:
-        address, client = _where(connection)
+        address, client = where(connection)
         entered = self._gate.lately(token, address, client)
         return self._inside(connection, entered) if entered is not None else None
 
     async def enter(self, connection: HTTPConnection, *, token: str | None, cookie: str | None) -> Inside:
-        address, client = _where(connection)
+        address, client = where(connection)
         try:
             entered = await self._gate.enter(token, cookie, address=address, client=client)
         except UserError as error:
@@ -128,7 +128,7 @@ class FrontDoor:
         return Inside(self._gate, self._platform, entered, self._cookie, wants_cookie=wants)
 
 
-def _where(connection: HTTPConnection) -> tuple[str | None, str | None]:
+def where(connection: HTTPConnection) -> tuple[str | None, str | None]:
     """From which address, and with what program."""
     address, client = connection.scope.get("client"), connection.headers.get("user-agent")
     return address[0] if address else None, client[:LONGEST_CLIENT] if client else None

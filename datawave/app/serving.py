@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from auth.gate import Gate
 from auth.rates import Rates
-from datawave.app import pages
+from datawave.app import oauth, pages
 from datawave.app.core import Core
 from datawave.app.door import CookieStyle, FrontDoor, is_agents
 from datawave.app.introspection import Introspection, Policy
@@ -186,7 +186,8 @@ def _application(
     others = pages.routes(
         web=serving.web, readiness=readiness, jwks=gate.tokens.jwks, introspection=introspection
     )
-    beside = Bounded(Starlette(routes=[*graphql, *others]), seconds=serving.limits.body_seconds)
+    programs = oauth.routes(gate, platform, issuer=serving.origin, limits=serving.limits)
+    beside = Bounded(Starlette(routes=[*graphql, *programs, *others]), seconds=serving.limits.body_seconds)
     return _as_seen_from_outside(Front(routing.endpoints_of(graphql), beside), serving)
 
 

@@ -12,6 +12,7 @@ from graphql import FieldNode, GraphQLError
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from datawave.app.addresses import has_key_in_address, refuse_key_in_address
 from datawave.kit import metrics, telemetry, tracing
 from datawave.transports.errors import root_cause, told_extensions
 from datawave.transports.execution import Operation, Tell
@@ -26,6 +27,9 @@ KNOWN_PATHS = frozenset(
         "/metrics",
         "/schema.graphql",
         "/.well-known/jwks.json",
+        "/.well-known/oauth-authorization-server",
+        "/auth/token",
+        "/auth/revoke",
     }
 )
 METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS"})
@@ -52,6 +56,7 @@ class Requests:
         given, traceparent = _identified(scope["headers"])
         request = telemetry.request_id_of(given)
         more = self.at.get(scope["path"], self.headers)
+        app = refuse_key_in_address if has_key_in_address(scope) else self.app
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -65,10 +70,10 @@ class Requests:
         with telemetry.bound(request):
             if kind == "websocket":
                 # Each operation on a socket is a trace of its own: the socket stays open for days.
-                await self.app(scope, receive, told)
+                await app(scope, receive, told)
                 return
             with tracing.within(tracing.continued(traceparent) or tracing.begun()):
-                await self.app(scope, receive, told)
+                await app(scope, receive, told)
 
 
 def _identified(lines: RawHeaders) -> tuple[str | None, str | None]:

@@ -87,9 +87,11 @@ def uncollected() -> Generator[None]:
 
 
 def hide_secrets(settings: Settings) -> None:
-    """None of the settings' secrets reaches a log line of this process."""
+    """None of the settings' secrets reaches a log line of this process, nor any API key."""
+    from auth.key_shapes import SHAPE
     from datawave.kit import telemetry
 
+    telemetry.register_shape(SHAPE)
     for url in (settings.database(), settings.redis()):
         password = urlsplit(url.reveal()).password
         telemetry.register_secret(url)

@@ -40,6 +40,7 @@ class Redactor:
     def __init__(self, most: int = MOST_SECRETS) -> None:
         self._most = most
         self._known: OrderedDict[str, None] = OrderedDict()
+        self._shapes: list[str] = []
         self._pattern: re.Pattern[str] | None = None
 
     def add(self, value: str | Secret) -> None:
@@ -54,12 +55,17 @@ class Redactor:
             self._known.popitem(last=False)
         self._pattern = None
 
+    def add_shape(self, pattern: str) -> None:
+        """Whatever looks so is a secret, though nobody told us of it."""
+        self._shapes = [*self._shapes, pattern]
+        self._pattern = None
+
     def clean(self, text: str) -> str:
-        if not self._known:
+        if not self._known and not self._shapes:
             return text
         if self._pattern is None:
             longest_first = sorted(self._known, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+            self._pattern = re.compile("|".join([*map(re.escape, longest_first), *self._shapes]))
         return self._pattern.sub(HIDDEN, text)
 
 
@@ -69,6 +75,11 @@ _redactor = Redactor()
 def register_secret(value: str | Secret) -> None:
     """From now on this value appears in no log line of this process."""
     _redactor.add(value)
+
+
+def register_shape(pattern: str) -> None:
+    """From now on nothing of this shape (a regular expression) appears in a log line of this process."""
+    _redactor.add_shape(pattern)
 
 
 def redacted(text: str) -> str:

@@ -51,7 +51,7 @@ async def read_post(request: Request, limits: Limits) -> Asked:
     except HttpRefused:
         await _throw_away(request, limits.body_bytes * LINGER_BODIES)
         raise
-    body = await _read(request, limits)
+    body = await read_body(request, limits)
     if gzip:
         body = _inflated(body, limits.body_bytes)
     return asked_of(_parsed(body), size=len(body), limits=limits, last_event_id=last_event_id(request))
@@ -177,7 +177,8 @@ def _is_gzip(request: Request) -> bool:
     return encoding == "gzip"
 
 
-async def _read(request: Request, limits: Limits) -> bytes:
+async def read_body(request: Request, limits: Limits) -> bytes:
+    """The body as it came, within the bounds of size and time."""
     wire = response_wire_of(request.scope)
     here = wire.body(limits.body_bytes) if wire is not None else None
     if here is not None:

@@ -95,7 +95,12 @@ async def certify_local_agent(
     agent.software_version, agent.host = software_version[:100], host[:255] if host else None
     agent.capabilities = _known(capabilities)
     certificate = await certify(
-        tx.session, tx.vault.keyring, request=signing_request, agent_id=agent.id, name=agent.name, now=tx.now
+        tx.session,
+        tx.vault.keyring,
+        request=signing_request,
+        actor=("agent", agent.id),
+        name=agent.name,
+        now=tx.now,
     )
     await _revoke_others(tx, agent.id, certificate)
     await _first_agent_waits(tx)

@@ -88,11 +88,14 @@ async def prove_client(
         "ServiceAccount | None",
         await db.scalar(select(ServiceAccount).where(ServiceAccount.client_id == client_id[:200])),
     )
-    kept = account.secret_hash if account is not None else None
-    if not hmac.compare_digest(kept or bytes(32), digest(client_secret)) or account is None or kept is None:
+    shown = digest(client_secret)
+    kept = [account.secret_hash, account.former_secret_hash] if account is not None else [None, None]
+    # As many comparisons for everybody; whether a former secret is still good is for the command to say.
+    fitting = [hmac.compare_digest(each or bytes(32), shown) for each in kept]
+    if account is None or not any(fitting):
         return None
     await attempts.succeeded(begun)
-    return Proof(actor_id=account.id, actor_word="service", against=Secret(kept.hex()))
+    return Proof(actor_id=account.id, actor_word="service", against=Secret(shown.hex()))
 
 
 @command(needs=PUBLIC, hides=("name",), about=account_tried)
@@ -104,6 +107,7 @@ async def sign_in(
     proof: Proof | None,
     scopes: Sequence[str] | None = None,
     cookie: bool = False,
+    lasts: timedelta | None = None,
 ) -> SignedIn:
     """Begins a session for whoever has proved who they are; `name` is what they called themselves."""
     if proof is None or not await _stands(tx, proof):
@@ -112,7 +116,9 @@ async def sign_in(
             if method is AuthMethod.CLIENT_CREDENTIALS
             else "The e-mail or the password is wrong, or the account is not active."
         )
-    return await begin_session(tx, proof.actor_word, proof.actor_id, method, scopes=scopes, cookie=cookie)
+    return await begin_session(
+        tx, proof.actor_word, proof.actor_id, method, scopes=scopes, cookie=cookie, lasts=lasts
+    )
 
 
 def checked_scopes(scopes: Sequence[str] | None, *, path: Sequence[str]) -> list[str] | None:
@@ -140,8 +146,12 @@ async def _stands(tx: Tx, proof: Proof) -> bool:
             and user.password_hash == proof.against.reveal()
         )
     account = await tx.session.get(ServiceAccount, proof.actor_id)
-    kept = account.secret_hash if account is not None and account.enabled else None
-    return kept is not None and kept.hex() == proof.against.reveal()
+    if account is None or not account.enabled:
+        return False
+    good = [account.secret_hash]
+    if account.former_secret_until is not None and tx.now < account.former_secret_until:
+        good.append(account.former_secret_hash)
+    return proof.against.reveal() in [each.hex() for each in good if each is not None]
 
 
 async def begin_session(
@@ -152,8 +162,10 @@ async def begin_session(
     *,
     scopes: Sequence[str] | None = None,
     cookie: bool = False,
+    lasts: timedelta | None = None,
 ) -> SignedIn:
-    """A session for somebody who has proved, in whatever way, who they are."""
+    """A session for somebody who has proved, in whatever way, who they are. One that `lasts` for so long
+    cannot be refreshed: its program proves itself again."""
     value = new_opaque()
     session = AuthSession(
         actor_id=actor_id,
@@ -161,7 +173,7 @@ async def begin_session(
         method=method,
         started_at=tx.now,
         last_seen_at=tx.now,
-        expires_at=tx.now + (IDLE if cookie else REFRESHED),
+        expires_at=tx.now + (lasts or (IDLE if cookie else REFRESHED)),
         address=tx.viewer.address,
         client=tx.viewer.client,
         cookie_hash=digest(value) if cookie else None,
@@ -173,6 +185,8 @@ async def begin_session(
     tx.emit(SessionStarted(session_id=session.id, owner_id=actor_id, method=method.value))
     if cookie:
         return SignedIn(session=session, cookie=Shown(value=value))
+    if lasts is not None:
+        return SignedIn(session=session)
     return await _with_refresh(tx, session, value)
 
 

@@ -12,12 +12,14 @@ from auth import permissions as known
 from datawave.kit.reads import Shape
 from models import identity as rows
 from resolvers.loaders import identity as loaders
+from resolvers.loaders import programs as program_loaders
 from schema.reads import related
 from schema.rows import FromRow
 from schema.shapes import Actor, Node, Payload, Timestamped, Versioned
 
 if TYPE_CHECKING:
     from schema.identity.access import Grant
+    from schema.identity.apikeys import ApiKey
     from schema.identity.sessions import AuthSession
 
     pass
@@ -40,6 +42,12 @@ class User(FromRow, Node, Actor, Timestamped, Versioned, shows=rows.User):
         loaders.living_sessions,
         description="One's own, or anybody's with the permission; those that have not ended.",
         needs=known.Permission.USER_UPDATE,
+    )
+    api_keys: list[ApiKey] | None = related(
+        Shape.MANY,
+        program_loaders.living_keys,
+        description="One's own, or anybody's with the permission; those that are good, the newest first.",
+        needs=known.Permission.APIKEY_CREATE,
     )
     grants: list[Grant] = related(Shape.MANY, loaders.grants)
 

@@ -18,7 +18,7 @@ from joserfc.jwk import ECKey
 from joserfc.jws import extract_compact
 from sqlalchemy import text
 
-from auth.certificates import Agents, agent_named_by, is_agents, seal_to
+from auth.certificates import Holders, actor_named_by, is_holders, seal_to
 from datawave.kit.errors import AccessError, ErrorCode, InputError
 from domain import agents
 from edge_agent.keys import AgentRuns, Keys, SealBroken
@@ -49,26 +49,26 @@ def jwt_header(token: str) -> dict[str, Any]:
     return dict(extract_compact(token.encode()).headers())
 
 
-async def refusal(gate: Agents, token: str) -> str:
+async def refusal(gate: Holders, token: str) -> str:
     with pytest.raises(AccessError) as refused:
-        await gate.agent_of(token)
+        await gate.holder_of(token)
     assert refused.value.code is ErrorCode.UNAUTHENTICATED
     return refused.value.message
 
 
 async def test_an_agent_enters_with_a_token_of_its_own(ground: Ground) -> None:
     seat = await ground.agent("local")
-    entered = await Agents(ground.database).agent_of(seat.keys.token())
-    assert (entered.agent_id, entered.name) == (seat.id, "local")
+    entered = await Holders(ground.database).holder_of(seat.keys.token())
+    assert (entered.actor_id, entered.name) == (seat.id, "local")
 
 
 async def test_a_token_that_verified_is_remembered(ground: Ground) -> None:
     seat = await ground.agent()
-    gate = Agents(ground.database)
+    gate = Holders(ground.database)
     token = seat.keys.token()
-    await gate.agent_of(token)
+    await gate.holder_of(token)
     with counted() as sent:
-        assert (await gate.agent_of(token)).agent_id == seat.id
+        assert (await gate.holder_of(token)).actor_id == seat.id
     assert sent == []
 
 
@@ -91,16 +91,16 @@ async def test_a_token_that_verified_is_remembered(ground: Ground) -> None:
 )
 async def test_a_token_that_says_something_else_is_refused(ground: Ground, claims: dict[str, Any]) -> None:
     seat = await ground.agent()
-    await refusal(Agents(ground.database), signed(seat, **claims))
+    await refusal(Holders(ground.database), signed(seat, **claims))
 
 
 async def test_a_number_that_was_used_is_refused_in_another_token(ground: Ground) -> None:
     seat = await ground.agent()
-    gate = Agents(ground.database)
+    gate = Holders(ground.database)
     first, second = signed(seat), signed(seat)
     assert first != second
-    await gate.agent_of(first)
-    await gate.agent_of(first)
+    await gate.holder_of(first)
+    await gate.holder_of(first)
     assert "jti" in await refusal(gate, second)
 
 
@@ -108,7 +108,7 @@ async def test_a_token_signed_by_another_key_is_refused(ground: Ground, tmp_path
     seat = await ground.agent()
     stranger = Keys.make(tmp_path / "stranger")
     seat.keys._signing = stranger._signing
-    await refusal(Agents(ground.database), seat.keys.token(fresh=True))
+    await refusal(Holders(ground.database), seat.keys.token(fresh=True))
 
 
 async def test_none_and_shared_secrets_are_no_signatures(ground: Ground) -> None:
@@ -116,7 +116,7 @@ async def test_none_and_shared_secrets_are_no_signatures(ground: Ground) -> None
     token = seat.keys.token()
     head, body, _ = token.split(".")
     kid = jwt_header(token)["kid"]
-    gate = Agents(ground.database)
+    gate = Holders(ground.database)
     await refusal(gate, f"{head}.{body}.")
     shared = (ground.folder / "local" / "agent.pem").read_bytes()
     signed_part = f"{encoded({'alg': 'HS256', 'kid': kid, 'typ': 'JWT'})}.{body}"
@@ -127,17 +127,17 @@ async def test_none_and_shared_secrets_are_no_signatures(ground: Ground) -> None
 
 @given(st.text(max_size=300))
 def test_any_text_is_told_apart(text: str) -> None:
-    assert is_agents(text) in (True, False)
+    assert is_holders(text) in (True, False)
 
 
 async def test_a_revoked_certificate_is_out_at_the_next_look(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("auth.certificates.LOOKED_AT_AGAIN", -1.0)
+    monkeypatch.setattr("auth.certificates.holders.LOOKED_AT_AGAIN", -1.0)
     seat = await ground.agent()
-    gate = Agents(ground.database)
+    gate = Holders(ground.database)
     token = seat.keys.token()
-    await gate.agent_of(token)
+    await gate.holder_of(token)
     async with ground.database.connection() as connection:
         await connection.execute(text("UPDATE certificate SET revoked_at = datawave_now()"))
     assert "revoked" in await refusal(gate, token)
@@ -146,13 +146,13 @@ async def test_a_revoked_certificate_is_out_at_the_next_look(
 async def test_a_lost_key_gets_a_new_certificate_and_the_former_is_revoked(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("auth.certificates.LOOKED_AT_AGAIN", -1.0)
+    monkeypatch.setattr("auth.certificates.holders.LOOKED_AT_AGAIN", -1.0)
     first = await ground.agent("local")
     before = first.keys.token()
     again = await ground.agent("local")
     assert again.id == first.id
-    gate = Agents(ground.database)
-    assert (await gate.agent_of(again.keys.token())).agent_id == first.id
+    gate = Holders(ground.database)
+    assert (await gate.holder_of(again.keys.token())).actor_id == first.id
     assert "revoked" in await refusal(gate, before)
 
 
@@ -161,7 +161,7 @@ async def test_the_certificate_is_the_authoritys_and_names_the_agent(ground: Gro
     assert seat.keys.certificate is not None
     authority = x509.load_pem_x509_certificate((ground.folder / "local" / "authority.pem").read_bytes())
     seat.keys.certificate.verify_directly_issued_by(authority)
-    assert agent_named_by(seat.keys.certificate) == seat.id
+    assert actor_named_by(seat.keys.certificate) == ("agent", seat.id)
     async with ground.database.connection() as connection:
         sealed = (await connection.execute(text("SELECT sealed FROM authority"))).scalar_one()
     assert b"PRIVATE" not in sealed
