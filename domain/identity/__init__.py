@@ -14,7 +14,17 @@ from domain.identity.events import (
     UserAdded,
 )
 from domain.identity.grants import end_expired_grants, grant_role, restore_grant, revoke_grant
+from domain.identity.groups import (
+    add_group_members,
+    delete_group,
+    remove_group_members,
+    restore_group,
+    restore_group_members,
+    save_group,
+)
+from domain.identity.members import restore_workspace_member, set_workspace_member
 from domain.identity.roles import keep_built_in_roles, remove_role, restore_role, save_role
+from domain.identity.service_accounts import update_service_account
 from domain.identity.sessions import (
     NewPassword,
     Proof,
@@ -49,10 +59,12 @@ __all__ = [
     "SignedIn",
     "UsedAgain",
     "UserAdded",
+    "add_group_members",
     "add_user",
     "checked_scopes",
     "create_service_account",
     "decide",
+    "delete_group",
     "end_expired_grants",
     "end_reused_session",
     "end_session",
@@ -66,12 +78,19 @@ __all__ = [
     "prove_client",
     "prove_password",
     "refresh_session",
+    "remove_group_members",
     "remove_role",
     "reset_password",
     "restore_grant",
+    "restore_group",
+    "restore_group_members",
     "restore_role",
+    "restore_workspace_member",
     "revoke_grant",
+    "save_group",
     "save_role",
     "set_password",
+    "set_workspace_member",
     "sign_in",
+    "update_service_account",
 ]

@@ -17,6 +17,7 @@ from schema.shapes import Actor, Node, Timestamped, Versioned
 
 if TYPE_CHECKING:
     from schema.identity.access import Grant
+    from schema.identity.groups import Group
     from schema.identity.sessions import AuthSession
 
     pass
@@ -41,3 +42,4 @@ class User(FromRow, Node, Actor, Timestamped, Versioned, shows=rows.User):
         needs=known.Permission.USER_UPDATE,
     )
     grants: list[Grant] = related(Shape.MANY, loaders.grants)
+    groups: list[Group] = related(Shape.MANY, loaders.groups, description="By name.")

@@ -16,6 +16,7 @@ from schema.shapes import Actor, Node, Payload, Timestamped
 
 if TYPE_CHECKING:
     from schema.identity.access import Grant
+    from schema.identity.groups import Group
 
     pass
 
@@ -27,6 +28,7 @@ class ServiceAccount(FromRow, Node, Actor, Timestamped, shows=rows.ServiceAccoun
     enabled: bool
 
     grants: list[Grant] = related(Shape.MANY, loaders.grants)
+    groups: list[Group] = related(Shape.MANY, loaders.groups, description="By name.")
 
 
 @strawberry.input(description="An account for a program.")
