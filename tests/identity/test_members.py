@@ -120,11 +120,11 @@ async def test_who_manages_a_workspace_gives_and_takes_no_more_than_they_hold_th
 
 async def test_a_workspace_is_put_away_when_nothing_lives_in_it(api: Client, make: Make) -> None:
     one = await workspace_of(api, "One")
-    source = (await make.source(workspaceId=one))["dataSource"]
+    source = await make.source(workspaceId=one)
     [lives] = (await api.run(ARCHIVE, id=one))["errors"]
     assert lives["code"] == "WRONG_STATE"
     assert source["name"] in lives["message"]
-    ended = await api.done(DECOMMISSION, input={"id": source["id"], "confirmName": source["name"]})
+    ended = await api.done(DECOMMISSION, input={"id": source["id"]})
     done = await api.done(ARCHIVE, id=one)
     assert done["workspace"]["archivedAt"]
     assert [each["name"] for each in (await api.data(NAMES))["workspaces"]["nodes"]] == ["Main"]
