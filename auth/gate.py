@@ -41,8 +41,9 @@ from datawave.kit.vault import Keyring
 log = structlog.get_logger(__name__)
 
 TOPIC = "access"
-"""Every event that changes who may do what: its `actor_id` or `session_ids` say whom it concerns, neither:
-everybody. `fingerprints` and `key_ids` are certificates and keys that nobody comes in with any more."""
+"""Every event that changes who may do what: its `actor_id`, `actor_ids` or `session_ids` say whom it
+concerns, none of them: everybody. A group stands for its members. `fingerprints` and `key_ids` are certificates
+and keys that nobody comes in with any more."""
 
 LOOK = 5.0
 MOST_REMEMBERED = 10_000
@@ -324,6 +325,8 @@ class Gate:
             self.keys.revoked(UUID(each) for each in key_ids)
         elif session_ids := data.get("session_ids"):
             self.sessions.ended(UUID(each) for each in session_ids)
+        elif actor_ids := data.get("actor_ids"):
+            self._concerns(UUID(each) for each in actor_ids)
         elif actor_id := data.get("actor_id"):
             self._concerns([UUID(actor_id)])
         else:

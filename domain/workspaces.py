@@ -1,8 +1,9 @@
-"""Workspaces: made, renamed, described."""
+"""Workspaces: made, renamed, described, put away."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,8 +11,9 @@ from sqlalchemy import select
 
 from auth.permissions import Permission
 from datawave.kit.commands import Tx, command
-from datawave.kit.errors import ErrorCode, InputError, forbidden
+from datawave.kit.errors import ConflictError, ErrorCode, InputError, forbidden
 from datawave.kit.events import Event
+from models.sources import DataSource, SourceState
 from models.workspaces import Workspace
 
 UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
@@ -25,6 +27,16 @@ MAIN = "Main"
 @dataclass(frozen=True, kw_only=True)
 class WorkspaceSaved(Event):
     """A workspace was made or changed."""
+
+    topics = ("workspace:{workspace_id}", "workspaces")
+    subject = ("workspace", "workspace_id")
+    workspace_id: UUID
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkspaceArchived(Event):
+    """A workspace was put away."""
 
     topics = ("workspace:{workspace_id}", "workspaces")
     subject = ("workspace", "workspace_id")
@@ -57,6 +69,72 @@ async def save_workspace(
         workspace.description = description
     tx.emit(WorkspaceSaved(workspace_id=workspace.id, name=name))
     return workspace
+
+
+@command(needs=Permission.WORKSPACE_MANAGE)
+async def archive_workspace(tx: Tx, *, workspace_id: UUID, version: int | None = None) -> Workspace:
+    """Puts away a workspace in which no source lives any more. Its members keep their roles in it."""
+    workspace = await tx.get(Workspace, workspace_id, version=version)
+    if workspace.archived_at is not None:
+        raise _wrong_state(workspace, "This workspace is put away already.")
+    if workspace.id == await main_workspace(tx):
+        raise _wrong_state(
+            workspace, f"{workspace.name} stays: what is made without a workspace is made in it."
+        )
+    await _refuse_living_sources(tx, workspace)
+    workspace.archived_at = tx.now
+    tx.undone_by(restore_workspace, workspace_id=workspace.id)
+    tx.emit(WorkspaceArchived(workspace_id=workspace.id, name=workspace.name))
+    return workspace
+
+
+@command(needs=Permission.WORKSPACE_MANAGE)
+async def restore_workspace(tx: Tx, *, workspace_id: UUID) -> Workspace:
+    """A workspace that was put away, again."""
+    workspace = await tx.get(Workspace, workspace_id)
+    workspace.archived_at = None
+    tx.undone_by(archive_workspace, workspace_id=workspace.id)
+    tx.emit(WorkspaceSaved(workspace_id=workspace.id, name=workspace.name))
+    return workspace
+
+
+async def main_workspace(tx: Tx) -> UUID | None:
+    """Main may have been renamed: then the first one made is meant."""
+    first = select(Workspace.id).order_by((Workspace.name == MAIN).desc(), Workspace.created_at).limit(1)
+    return await tx.session.scalar(first)
+
+
+async def refuse_archived(tx: Tx, workspace_id: UUID, *, path: Sequence[str]) -> None:
+    """For whatever comes to live in a workspace. One that is just being put away is waited for."""
+    query = select(Workspace).where(Workspace.id == workspace_id)
+    shared = query.with_for_update(read=True, key_share=True).execution_options(populate_existing=True)
+    workspace = (await tx.session.scalars(shared)).one()
+    if workspace.archived_at is not None:
+        raise _wrong_state(workspace, f"{workspace.name} is put away; bring it back by undo.", path)
+
+
+async def _refuse_living_sources(tx: Tx, workspace: Workspace) -> None:
+    """Locked against new ones too: these refer to it."""
+    await tx.session.execute(select(Workspace.id).where(Workspace.id == workspace.id).with_for_update())
+    living = select(DataSource.name).where(
+        DataSource.workspace_id == workspace.id, DataSource.state != SourceState.DECOMMISSIONED
+    )
+    name = await tx.session.scalar(living.order_by(DataSource.name).limit(1))
+    if name is not None:
+        raise _wrong_state(
+            workspace,
+            f"There are sources in this workspace, as “{name}”; move or decommission them first.",
+        )
+
+
+def _wrong_state(workspace: Workspace, message: str, path: Sequence[str] = ("id",)) -> ConflictError:
+    return ConflictError(
+        ErrorCode.WRONG_STATE,
+        message,
+        path=path,
+        current=("workspace", workspace.id),
+        current_version=workspace.version,
+    )
 
 
 async def refuse_taken_name(tx: Tx, name: str, own: UUID | None) -> None:

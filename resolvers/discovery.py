@@ -127,10 +127,9 @@ class Mutations:
 
 
 async def _job_of(info: Info, run_id: UUID) -> Any:
-    """The newest job that carries a run."""
-    found = await info.context.db.scalar(
-        select(JobRow).where(JobRow.subject_id == run_id).order_by(JobRow.created_at.desc()).limit(1)
-    )
+    """The newest job that carries a run; null where it is somebody else's and the viewer may not see it."""
+    seen = select(JobRow).where(JobRow.subject_id == run_id, visible(JobRow, info.context.viewer))
+    found = await info.context.db.scalar(seen.order_by(JobRow.created_at.desc()).limit(1))
     return shown(found) if found is not None else None
 
 
@@ -144,8 +143,18 @@ class Subscriptions:
     async def run_advanced(
         self, info: Info, id: ID, after: Cursor | None = strawberry.UNSET
     ) -> AsyncIterator[RunEvent]:
-        run = await info.context.see(rows.Run, id)
-        async for logged in info.context.follow(f"run:{run.id}", given(after), progress=_progressed):
+        context = info.context
+        run = await context.see(rows.Run, id)
+
+        def sees(logged: Logged) -> bool:
+            """Still: the source may have moved, and the viewer's rights too."""
+            return context.may_see_event(logged, Permission.RUN_READ)
+
+        def progressed(value: dict[str, Any]) -> Logged | None:
+            logged = _progressed(value)
+            return logged if sees(logged) else None
+
+        async for logged in context.follow(f"run:{run.id}", given(after), wanted=sees, progress=progressed):
             event = run_event(logged)
             if event is not None:
                 yield event

@@ -9,13 +9,18 @@ import strawberry
 from strawberry.scalars import ID
 
 from datawave.kit.pages import Key
+from datawave.kit.reads import Shape
+from models import identity as identity_rows
 from models import sources as source_rows
 from models import workspaces as rows
-from schema.reads import page
+from resolvers.loaders import workspaces as loaders
+from schema.reads import actor as acting
+from schema.reads import one, page, related
 from schema.rows import FromRow
-from schema.shapes import Connection, Node, Payload, Timestamped, Versioned
+from schema.shapes import Actor, Connection, Node, Payload, Timestamped, Versioned
 
 if TYPE_CHECKING:
+    from schema.identity.access import Role
     from schema.sources import DataSource
 
 
@@ -29,6 +34,30 @@ class Workspace(FromRow, Node, Timestamped, Versioned, shows=rows.Workspace):
         order_by=[Key(source_rows.DataSource.name), Key(source_rows.DataSource.id)],
         description="Its sources, by name.",
     )
+    members: Connection[WorkspaceMember] = related(
+        Shape.PAGE,
+        loaders.members,
+        description="Whoever holds a role on the workspace itself, in the order in which they came; somebody"
+        " who holds several stands there for each.",
+    )
+
+
+@strawberry.type(description="Somebody's place in a workspace.")
+class WorkspaceMember(FromRow):
+    display_name: str
+    joined_at: datetime
+    actor: Actor | None = acting(
+        "actor", description="Null for whoever may not see people; the name is there for all."
+    )
+    role: Role = one("role_id", identity_rows.Role)
+
+
+@strawberry.input(description="Somebody's role in a workspace; none removes them.")
+class SetWorkspaceMemberInput:
+    workspace_id: ID
+    actor_id: ID
+    role_id: ID | None = strawberry.UNSET
+    idempotency_key: str | None = strawberry.UNSET
 
 
 @strawberry.input(description="A workspace to make or change.")

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, cast
+from hashlib import sha256
+from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Uuid, bindparam, false, func, or_, select, true
@@ -40,15 +42,32 @@ class Scope:
         return Reach.SOMEWHERE if self.workspaces or self.sources else Reach.NOWHERE
 
     @cached_property
+    def digest(self) -> str:
+        """The same for scopes that reach the same."""
+        if self.everywhere:
+            return Reach.EVERYWHERE
+        told = sha256(b"%d:" % len(self.workspaces))
+        for key in (*self.workspace_list, *self.source_list):
+            told.update(key.bytes)
+        return told.hexdigest()[:32]
+
+    @cached_property
     def source_list(self) -> list[UUID]:
-        return sorted(self.sources)
+        return _in_order(self.sources)
 
     @cached_property
     def workspace_list(self) -> list[UUID]:
-        return sorted(self.workspaces)
+        return _in_order(self.workspaces)
 
 
+def _in_order(ids: frozenset[UUID]) -> list[UUID]:
+    """Once for a scope and not for each statement. What is known only when a plan runs stays as it is."""
+    return sorted(ids, key=_BYTES) if isinstance(ids, frozenset) else ids  # pyright: ignore[reportUnnecessaryIsInstance]
+
+
+_BYTES = attrgetter("bytes")
 NOT_HELD = Scope()
+EVERYWHERE = Scope(everywhere=True)
 
 
 @dataclass(frozen=True)
@@ -75,7 +94,7 @@ class Rights:
 
 class _Everything(dict[str, Scope]):
     def get(self, key: str, default: Any = None) -> Any:
-        return Scope(everywhere=True)
+        return EVERYWHERE
 
 
 EVERYTHING = Rights(held=_Everything(), digest="everything")
@@ -143,9 +162,9 @@ def allowed(permission: str, row: Any, viewer: Viewer) -> ColumnElement[bool]:
         return true()
     parts: list[ColumnElement[bool]] = []
     if access.source and scope.sources:
-        parts.append(_at(row, access.source).in_(_ids("scope_sources", scope.sources)))
+        parts.append(_at(row, access.source).in_(_ids("scope_sources", scope.source_list)))
     if access.workspace and scope.workspaces:
-        parts.append(_within(row, access.workspace, scope.workspaces))
+        parts.append(_within(row, access.workspace, scope.workspace_list))
     if access.own and viewer.actor_id and permission == access.read:
         parts.append(_is_own(row, access.own, viewer))
     return or_(*parts) if parts else false()
@@ -177,8 +196,7 @@ def may_be_told(permission: str, row: Any, viewer: Viewer) -> bool:
 
 def _ids(name: str, ids: Any) -> Any:
     """`ids` may be known only when a plan runs."""
-    listed: Any = sorted(cast("frozenset[UUID]", ids)) if isinstance(ids, frozenset) else ids
-    return select(func.unnest(bindparam(name, listed, ARRAY(Uuid()), unique=True)))
+    return select(func.unnest(bindparam(name, ids, ARRAY(Uuid()), unique=True)))
 
 
 def _at(row: Any, column: str) -> Any:

@@ -35,7 +35,17 @@ from domain.identity.resets import (
     count_request,
     request_password_reset,
 )
+from domain.identity.groups import (
+    add_group_members,
+    delete_group,
+    remove_group_members,
+    restore_group,
+    restore_group_members,
+    save_group,
+)
+from domain.identity.members import restore_workspace_member, set_workspace_member
 from domain.identity.roles import keep_built_in_roles, remove_role, restore_role, save_role
+from domain.identity.service_accounts import update_service_account
 from domain.identity.sessions import (
     NewPassword,
     Proof,
@@ -76,6 +86,7 @@ __all__ = [
     "UserInvited",
     "UserStateChanged",
     "UserUpdated",
+    "add_group_members",
     "add_user",
     "begin_invitation",
     "begin_reset",
@@ -83,6 +94,7 @@ __all__ = [
     "count_request",
     "create_service_account",
     "decide",
+    "delete_group",
     "end_expired_grants",
     "end_reused_session",
     "end_session",
@@ -100,17 +112,24 @@ __all__ = [
     "prove_client",
     "prove_password",
     "refresh_session",
+    "remove_group_members",
     "remove_role",
     "request_password_reset",
     "reset_letter",
     "reset_password",
     "restore_grant",
+    "restore_group",
+    "restore_group_members",
     "restore_role",
+    "restore_workspace_member",
     "revoke_grant",
+    "save_group",
     "save_role",
     "set_password",
+    "set_workspace_member",
     "sign_in",
     "token_of",
     "update_user",
     "withdraw_invitation",
+    "update_service_account",
 ]

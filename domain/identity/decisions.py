@@ -15,9 +15,10 @@ from auth.access import rights_made
 from auth.permissions import Permission
 from datawave.kit.access import Reach, Viewer, allowed, visible
 from datawave.kit.database import Base, Db
+from datawave.kit.duties import NOW
 from datawave.kit.errors import ErrorCode, InputError, not_found
 from datawave.kit.ids import taken_apart
-from models.identity import Grant, Role
+from models.identity import Grant, GroupMember, Role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +65,7 @@ async def decide(db: Db, *, permission: str, actor: Viewer, on: tuple[str, UUID]
     grants = cast(
         "Sequence[Grant]",
         await db.scalars(
-            select(Grant)
-            .where(Grant.actor_id == actor.actor_id, Grant.role_id.in_(giving))
-            .order_by(Grant.id)
+            select(Grant).where(_theirs(actor.actor_id), Grant.role_id.in_(giving)).order_by(Grant.id)
         ),
     )
     because = await _covering(db, permission, actor, grants, row, on)
@@ -77,6 +76,13 @@ async def decide(db: Db, *, permission: str, actor: Viewer, on: tuple[str, UUID]
         because=because,
         held_by=[role for role in roles.values() if role.id in giving],
     )
+
+
+def _theirs(actor_id: UUID | None) -> ColumnElement[bool]:
+    """Their own grants that count, and those of their groups."""
+    groups = select(GroupMember.group_id).where(GroupMember.member_id == actor_id)
+    counts = Grant.expires_at.is_(None) | (Grant.expires_at > NOW)
+    return counts & ((Grant.actor_id == actor_id) | Grant.actor_id.in_(groups))
 
 
 async def _seen(db: Db, on: tuple[str, UUID] | None) -> type[Any] | None:

@@ -68,6 +68,16 @@ class ServiceAccountCreated(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServiceAccountChanged(Event):
+    """The account of a program was renamed, disabled, or enabled again."""
+
+    topics = ("access", "users", "actor:{actor_id}")
+    subject = ("service", "actor_id")
+    actor_id: UUID
+    enabled: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class SessionStarted(Event):
     """Somebody signed in."""
 
@@ -134,3 +144,43 @@ class GrantRevoked(Event):
     workspace_id: UUID | None
     source_id: UUID | None
     expired: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupSaved(Event):
+    """A group was made, renamed, or came back."""
+
+    topics = ("groups", "group:{group_id}")
+    subject = ("group", "group_id")
+    group_id: UUID
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupRemoved(Event):
+    """A group was deleted; what its members lost by it is told of them."""
+
+    topics = ("groups", "group:{group_id}")
+    subject = ("group", "group_id")
+    group_id: UUID
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupMembersAdded(Event):
+    """People or programs came into a group, and hold what it holds."""
+
+    topics = ("access", "groups", "group:{group_id}", "actor:{actor_ids}")
+    subject = ("group", "group_id")
+    group_id: UUID
+    actor_ids: Sequence[UUID]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupMembersRemoved(Event):
+    """People or programs left a group, or were taken out of it."""
+
+    topics = ("access", "groups", "group:{group_id}", "actor:{actor_ids}")
+    subject = ("group", "group_id")
+    group_id: UUID
+    actor_ids: Sequence[UUID]

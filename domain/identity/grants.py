@@ -21,15 +21,20 @@ from datawave.kit.ids import global_id
 from domain.identity.events import GrantRevoked, RoleGranted
 from domain.identity.roles import refuse_nobody_left, stand_in_line
 from models.agents import EdgeAgent
-from models.identity import Grant, Role, ServiceAccount, User
+from models.identity import Grant, Group, Role, ServiceAccount, User
 from models.sources import DataSource
 from models.workspaces import Workspace
 
-ACTORS: dict[str, type[Any]] = {"user": User, "service": ServiceAccount, "agent": EdgeAgent}
+ACTORS: dict[str, type[Any]] = {
+    "user": User,
+    "service": ServiceAccount,
+    "agent": EdgeAgent,
+    "group": Group,
+}
 SCOPES: dict[str, type[Any]] = {"workspace": Workspace, "source": DataSource}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Place:
     """Where a grant holds: everywhere without ids."""
 
@@ -71,10 +76,8 @@ async def grant_role(
         )
     if scope_word is not None and scope_id is not None:
         await tx.get(SCOPES[scope_word], scope_id, path=["scopeId"], lock=False)
-    actor = await tx.session.get(ACTORS[actor_word], actor_id)
-    if actor is None:
-        raise not_found(actor_word, path=["actorId"])
-    grant = await _given(tx, None, actor_word, actor_id, role_id, scope_word, scope_id, expires_at)
+    await refuse_unknown_actor(tx, actor_word, actor_id)
+    grant = await given(tx, None, actor_word, actor_id, role_id, scope_word, scope_id, expires_at)
     tx.undone_by(revoke_grant, grant_id=grant.id)
     return grant
 
@@ -92,9 +95,19 @@ async def restore_grant(
     expires_at: datetime | None,
 ) -> Grant:
     """What was taken away again, under its own id."""
-    grant = await _given(tx, grant_id, actor_word, actor_id, role_id, scope_word, scope_id, expires_at)
+    grant = await given(tx, grant_id, actor_word, actor_id, role_id, scope_word, scope_id, expires_at)
     tx.undone_by(revoke_grant, grant_id=grant.id)
     return grant
+
+
+async def refuse_unknown_actor(tx: Tx, word: str, key: UUID) -> None:
+    """A group that is being deleted is waited for."""
+    row = ACTORS[word]
+    found = await tx.session.scalar(
+        select(row.id).where(row.id == key).with_for_update(read=True, key_share=True)
+    )
+    if found is None:
+        raise not_found(word, path=["actorId"])
 
 
 async def give_everywhere(tx: Tx, actor_word: str, actor_id: UUID, role_ids: Sequence[UUID]) -> None:
@@ -102,7 +115,7 @@ async def give_everywhere(tx: Tx, actor_word: str, actor_id: UUID, role_ids: Seq
     for role_id in dict.fromkeys(role_ids):
         if not tx.viewer.rights.scope(Permission.ROLE_GRANT).everywhere:
             raise forbidden(Permission.ROLE_GRANT, path=["roleIds"])
-        await _given(tx, None, actor_word, actor_id, role_id, None, None, None)
+        await given(tx, None, actor_word, actor_id, role_id, None, None, None)
 
 
 async def give_in_workspace(
@@ -110,10 +123,10 @@ async def give_in_workspace(
 ) -> None:
     """The same within one workspace."""
     for role_id in dict.fromkeys(role_ids):
-        await _given(tx, None, actor_word, actor_id, role_id, "workspace", workspace_id, None)
+        await given(tx, None, actor_word, actor_id, role_id, "workspace", workspace_id, None)
 
 
-async def _given(
+async def given(
     tx: Tx,
     grant_id: UUID | None,
     actor_word: str,
@@ -122,12 +135,16 @@ async def _given(
     scope_word: str | None,
     scope_id: UUID | None,
     expires_at: datetime | None,
+    *,
+    needs: str = Permission.ROLE_GRANT,
 ) -> Grant:
+    """Gives the role, within a command. The giver holds there what the role holds, and what the command
+    needs."""
     role = await tx.session.get(Role, role_id)
     if role is None:
         raise not_found("role", path=["roleId"])
     place = await place_of(tx, scope_word, scope_id)
-    refuse_beyond_own(tx, place, [Permission.ROLE_GRANT, *role.permission_names])
+    refuse_beyond_own(tx, place, [needs, *role.permission_names])
     values: dict[str, Any] = {
         "actor_id": actor_id,
         "actor_word": actor_word,
@@ -165,7 +182,9 @@ async def _given(
     return grant
 
 
-def refuse_beyond_own(tx: Tx, place: Place, permissions: Sequence[str]) -> None:
+def refuse_beyond_own(
+    tx: Tx, place: Place, permissions: Sequence[str], *, path: Sequence[str] = ("roleId",)
+) -> None:
     """Nobody gives what they do not hold there themselves."""
     rights = tx.viewer.rights
     for name in permissions:
@@ -183,7 +202,7 @@ def refuse_beyond_own(tx: Tx, place: Place, permissions: Sequence[str]) -> None:
                 ),
                 None,
             )
-            raise forbidden(name, resource_id=scope, path=["roleId"])
+            raise forbidden(name, resource_id=scope, path=path)
 
 
 @command(needs=Permission.ROLE_GRANT)

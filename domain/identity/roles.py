@@ -18,11 +18,14 @@ KEEPS_THE_PLATFORM = (Permission.USER_UPDATE, Permission.ROLE_MANAGE, Permission
 """Somebody must always hold these everywhere: without them nobody could give rights again."""
 
 STILL_KEPT = text(
-    "SELECT EXISTS (SELECT 1 FROM access_grant g JOIN role r ON r.id = g.role_id JOIN person p ON"
-    " p.id = g.actor_id"
-    " WHERE p.state = 'ACTIVE' AND g.scope_id IS NULL AND g.expires_at IS NULL"
-    " AND r.permission_names @> CAST(:permissions AS text[]))"
+    "SELECT EXISTS (SELECT 1 FROM access_grant g JOIN role r ON r.id = g.role_id"
+    " WHERE g.scope_id IS NULL AND g.expires_at IS NULL"
+    " AND r.permission_names @> CAST(:permissions AS text[])"
+    " AND EXISTS (SELECT 1 FROM person p WHERE p.state = 'ACTIVE' AND p.id IN ("
+    " SELECT g.actor_id UNION ALL SELECT m.member_id FROM group_member m"
+    " WHERE m.group_id = g.actor_id AND m.provider_id IS NULL)))"
 )
+"""Through a group too, but not by the word of a login service, which may take it back with nobody asked."""
 
 
 @command(needs=Permission.ROLE_MANAGE)
@@ -62,9 +65,9 @@ async def save_role(
 
 
 @command(needs=Permission.ROLE_MANAGE)
-async def remove_role(tx: Tx, *, role_id: UUID) -> None:
-    """Takes back the making of a role that nobody holds yet."""
-    role = await tx.get(Role, role_id)
+async def remove_role(tx: Tx, *, role_id: UUID, version: int | None = None) -> None:
+    """Deletes a role that nobody holds, or takes back the making of one."""
+    role = await tx.get(Role, role_id, version=version)
     refuse_built_in(role)
     if await tx.session.scalar(select(Grant.id).where(Grant.role_id == role_id).limit(1)) is not None:
         raise ConflictError(

@@ -13,7 +13,7 @@ from connectors.registry import ConfigRefused, UnknownConnector, checked_config
 from datawave.kit.commands import Tx
 from datawave.kit.errors import ErrorCode, InputError, not_found
 from datawave.kit.secrets import Secret
-from domain.workspaces import MAIN
+from domain.workspaces import main_workspace, refuse_archived
 from models.sources import DataSource, SourceState
 from models.workspaces import Workspace
 
@@ -123,9 +123,9 @@ def checked_text(text: str | None, *, path: str, most: int = 10_000) -> str | No
 async def workspace_of(tx: Tx, workspace_id: UUID | None) -> Workspace:
     """The workspace a thing is made in, with the command's permission there; Main where none is named."""
     if workspace_id is None:
-        # Main may have been renamed: then the first one made is meant.
-        first = select(Workspace.id).order_by((Workspace.name == MAIN).desc(), Workspace.created_at).limit(1)
-        workspace_id = await tx.session.scalar(first)
+        workspace_id = await main_workspace(tx)
         if workspace_id is None:
             raise not_found("workspace", path=["workspaceId"])
-    return await tx.within(Workspace, workspace_id, path=["workspaceId"])
+    workspace = await tx.within(Workspace, workspace_id, path=["workspaceId"])
+    await refuse_archived(tx, workspace.id, path=["workspaceId"])
+    return workspace

@@ -36,7 +36,7 @@ from domain.sources.events import (
 )
 from domain.sources.health import watch
 from domain.sources.states import refuse_ended
-from domain.workspaces import checked_name
+from domain.workspaces import checked_name, refuse_archived
 from models.agents import AgentSource, EdgePolicy
 from models.discovery import DiscoveryMode
 from models.sources import ConnectionTest, DataSource, HealthState, SourceState
@@ -166,6 +166,7 @@ async def _name_and_place(
     workspace_id = _uuid(changes.get("workspace_id")) or source.workspace_id
     if workspace_id != source.workspace_id:
         await tx.within(Workspace, workspace_id, path=["workspaceId"])
+        await refuse_archived(tx, workspace_id, path=["workspaceId"])
         before["workspace_id"] = source.workspace_id
         await rules.source_moved(tx, source.id, workspace_id)
     if name != source.name:
@@ -246,6 +247,7 @@ async def recommission_source(tx: Tx, *, source_id: UUID, version: int | None = 
             "The days of grace are over: the secrets of this source were destroyed. Configure it anew.",
             current=("source", source.id),
         )
+    await refuse_archived(tx, source.workspace_id, path=["id"])
     await refuse_taken_name(tx, source.workspace_id, source.name, source.id)
     source.state = source.state_before or SourceState.CONFIGURED
     source.state_before = source.decommissioned_at = source.destroy_after = None

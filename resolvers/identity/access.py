@@ -31,11 +31,12 @@ from schema.identity.access import (
     SaveRoleInput,
 )
 from schema.keys import key_among, key_in
-from schema.shapes import Connection, NodeInput, given
+from schema.shapes import Connection, DonePayload, NodeInput, given
 
 BY_AGE = [Key(rows.Grant.granted_at), Key(rows.Grant.id)]
 MOST_ROLES = 1_000
 ACTORS = ("user", "service", "agent")
+HOLDERS = (*ACTORS, "group")
 SCOPES = ("workspace", "source")
 
 
@@ -54,7 +55,7 @@ def grants(
     row = rows.Grant
     where = [row.expires_at.is_(None) | (row.expires_at > text("datawave_now()"))]
     if actor := given(actor_id):
-        where.append(row.actor_id == key_among(ACTORS, actor, "actorId"))
+        where.append(row.actor_id == key_among(HOLDERS, actor, "actorId"))
     if scope := given(scope_id):
         where.append(row.scope_id == key_among(SCOPES, scope, "scopeId"))
     if role := given(role_id):
@@ -123,9 +124,19 @@ class Mutations:
         await gate_of(info).actors.refresh()
         return RolePayload(role=Role.of(role))
 
+    @mutation(runs=identity.remove_role, description="Delete a role nobody holds.")
+    async def delete_role(self, info: Info, input: NodeInput) -> DonePayload:
+        await info.context.run(
+            identity.remove_role,
+            idempotency_key=input.idempotency_key,
+            role_id=key_of("role", input.id),
+            version=given(input.version),
+        )
+        return DonePayload(done=True, deleted_id=input.id)
+
     @mutation(runs=identity.grant_role, description="Give a role, everywhere or on one thing.")
     async def grant_role(self, info: Info, input: GrantRoleInput) -> GrantPayload:
-        word, key = named_among(ACTORS, input.actor_id, path=["actorId"])
+        word, key = named_among(HOLDERS, input.actor_id, path=["actorId"])
         wanted = given(input.scope_id)
         scope = named_among(SCOPES, wanted, path=["scopeId"]) if wanted else None
         grant = await info.context.run(

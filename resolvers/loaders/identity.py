@@ -8,7 +8,7 @@ from datawave.kit.access import visible
 from datawave.kit.given import among
 from datawave.kit.pages import Key
 from datawave.kit.reads import Of, Rows, at_most
-from models.identity import AuthSession, Grant
+from models.identity import AuthSession, Grant, Group, GroupMember
 
 MOST_SESSIONS = 100
 """Of each person, the newest."""
@@ -44,3 +44,9 @@ def grants(of: Of) -> Rows:
     )
     order = [Key(row.granted_at), Key(row.id)]
     return Rows(query=at_most(query, MOST_GRANTS, of), row=row, by=row.actor_id, order=order)
+
+
+def groups(_of: Of) -> Rows:
+    """Whoever sees somebody sees which groups they are in, by name."""
+    query = select(Group).join(GroupMember, GroupMember.group_id == Group.id)
+    return Rows(query=query, row=Group, by=GroupMember.member_id, order=[Key(Group.name), Key(Group.id)])

@@ -20,6 +20,7 @@ from schema.shapes import Actor, Node, Payload, Timestamped, Versioned
 if TYPE_CHECKING:
     from schema.identity.access import Grant
     from schema.identity.apikeys import ApiKey
+    from schema.identity.groups import Group
     from schema.identity.sessions import AuthSession
 
     pass
@@ -50,6 +51,7 @@ class User(FromRow, Node, Actor, Timestamped, Versioned, shows=rows.User):
         needs=known.Permission.APIKEY_CREATE,
     )
     grants: list[Grant] = related(Shape.MANY, loaders.grants)
+    groups: list[Group] = related(Shape.MANY, loaders.groups, description="By name.")
 
 
 @strawberry.input(

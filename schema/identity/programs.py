@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from schema.identity.access import Grant
     from schema.identity.apikeys import ApiKey
     from schema.identity.certificates import Certificate
+    from schema.identity.groups import Group
 
     pass
 
@@ -52,6 +53,7 @@ class ServiceAccount(FromRow, Node, Actor, Timestamped, shows=rows.ServiceAccoun
         return [present, ClientSecret(made_at=former_secret_made_at, good_until=former_secret_until)]
 
     grants: list[Grant] = related(Shape.MANY, loaders.grants)
+    groups: list[Group] = related(Shape.MANY, loaders.groups, description="By name.")
     api_keys: list[ApiKey] | None = related(
         Shape.MANY,
         program_loaders.living_keys,

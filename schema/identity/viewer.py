@@ -20,6 +20,7 @@ from schema.context import Info
 from schema.directives import Cost
 from schema.reads import one, pointed, related
 from schema.shapes import Actor, Connection, given
+from schema.streams import FromLogged, StreamEvent
 
 if TYPE_CHECKING:
     from schema.identity.access import ResourcePermissions
@@ -72,3 +73,14 @@ class Viewer:
     workspaces: Connection[Workspace] = related(
         Shape.PAGE, workspaces, key="actor_id", description="Workspaces the viewer is in, by name."
     )
+
+
+class _WithViewer(FromLogged):
+    asking: Asking
+
+
+@strawberry.type(description="The viewer's rights changed.")
+class AccessChanged(_WithViewer, StreamEvent):
+    @strawberry.field(description="With the rights of this moment.")
+    def viewer(self) -> Viewer | None:
+        return Viewer(row=self.asking)
