@@ -1,18 +1,22 @@
-"""People, programs, groups, roles, grants, sessions, keys that sign."""
+"""People, programs, groups, roles, grants, sessions, login services, keys that sign."""
 
 from models.identity.access import Grant, Role
 from models.identity.groups import Group, GroupMember
 from models.identity.keys import SigningKey
 from models.identity.people import PasswordToken, User, UserState
 from models.identity.programs import ServiceAccount
+from models.identity.providers import ExternalIdentity, OidcAttempt, OidcProvider
 from models.identity.sessions import AuthMethod, AuthSession, RefreshToken
 
 __all__ = [
     "AuthMethod",
     "AuthSession",
+    "ExternalIdentity",
     "Grant",
     "Group",
     "GroupMember",
+    "OidcAttempt",
+    "OidcProvider",
     "PasswordToken",
     "RefreshToken",
     "Role",
