@@ -76,6 +76,11 @@ class LoginServices:
         self._keys: dict[str, _Kept] = {}
         self._looking = asyncio.Lock()
 
+    @property
+    def loopback(self) -> bool:
+        """Whether a service may be on this machine, without TLS."""
+        return self._allowed.private
+
     async def close(self) -> None:
         await self._outside.aclose()
 
@@ -175,7 +180,7 @@ class LoginServices:
                 code_verifier=verifier.reveal(),
             )
         except OAuthError as error:
-            raise NotBelieved(f"it refused the code ({_word(error.error)})") from None
+            raise NotBelieved(f"it refused the code ({error_word(error.error)})") from None
         except (httpx2.HTTPStatusError, ValueError) as error:
             raise NoAnswer(
                 "UNREADABLE", f"{host_of(metadata.token_endpoint)} gave no tokens: {type(error).__name__}."
@@ -199,7 +204,7 @@ class LoginServices:
         try:
             more = _object(await client.get(address, headers={"accept": "application/json"}))
         except OAuthError as error:
-            raise NotBelieved(f"its tokens are of no use ({_word(error.error)})") from None
+            raise NotBelieved(f"its tokens are of no use ({error_word(error.error)})") from None
         if more.get("sub") != claims["sub"]:
             raise NotBelieved("it speaks of two different people")
         return {**more, **claims}
@@ -305,7 +310,7 @@ def _object(response: httpx2.Response) -> Mapping[str, Any]:
     return cast("dict[str, Any]", found)
 
 
-def _word(error: Any) -> str:
+def error_word(error: Any) -> str:
     """An error code as the standard has them; anything else may be anything."""
     text = str(error or "")
     return text if 0 < len(text) <= 60 and text.replace("_", "").isalnum() and text.isascii() else "no reason"

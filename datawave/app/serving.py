@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from auth.gate import Gate
+from auth.oidc import LoginServices
 from auth.rates import Rates
-from datawave.app import pages
+from connectors.base import Guard
+from datawave.app import oidc, pages
 from datawave.app.core import Core
 from datawave.app.door import CookieStyle, FrontDoor, is_agents
 from datawave.app.rates import Points
@@ -33,6 +35,7 @@ from datawave.transports import routing
 from datawave.transports.lifetime import Clock, wall_clock
 from datawave.transports.limits import Limits
 from datawave.transports.persisted import Persisted
+from domain.identity import ProviderSignIns
 from domain.operations import Examiner
 from schema.context import Platform
 
@@ -61,6 +64,8 @@ class Serving:
     tell_cost: bool = False
     "Whether answers have `extensions.cost`."
     failures_per_minute: int = 10
+    guard: Guard = field(default_factory=Guard)
+    "Where login services may be."
     extras: dict[str, Any] = field(default_factory=dict[str, Any])
     duties: bool = True
     event_retention: timedelta | None = None
@@ -88,12 +93,23 @@ async def api(core: Core, serving: Serving) -> AsyncGenerator[Served]:
         issuer=serving.origin,
         failures_per_minute=serving.failures_per_minute,
     )
+    services = LoginServices(
+        replace(serving.guard, own_ports=serving.guard.own_ports | {serving.port}), now=gate.now
+    )
+    sign_ins = ProviderSignIns(
+        core.commands,
+        gate,
+        services,
+        Rates(core.valkey, prefix=core.prefix),
+        callback=serving.origin + oidc.CALLBACK,
+    )
     platform = Platform(
         database=core.database,
         commands=core.commands,
         live=core.live,
         extras={
             "gate": gate,
+            "oidc": sign_ins,
             "core": core,
             "started_at": None,
             "examiner": Examiner(core.database, core.valkey, core.keyring, queue=queue_name(core.prefix)),
@@ -124,6 +140,7 @@ async def api(core: Core, serving: Serving) -> AsyncGenerator[Served]:
         await ended([relaying, measuring])
         await duties.stop()
         await gate.stop()
+        await services.close()
         core.database.after_commit.remove(relay.wake)
         await arq.aclose()
 
@@ -154,7 +171,10 @@ def _application(
         now=serving.now,
         touched=touched,
     )
-    others = pages.routes(web=serving.web, readiness=readiness, jwks=gate.tokens.jwks)
+    others = [
+        *pages.routes(web=serving.web, readiness=readiness, jwks=gate.tokens.jwks),
+        *oidc.routes(platform.extras["oidc"], core.commands, gate, cookie, serving.origin),
+    ]
     return Requests(
         Front(routing.endpoints_of(graphql), Starlette(routes=[*graphql, *others])),
         headers=pages.security_headers(https=serving.origin.startswith("https://")),

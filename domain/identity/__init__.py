@@ -14,6 +14,24 @@ from domain.identity.events import (
     UserAdded,
 )
 from domain.identity.grants import end_expired_grants, grant_role, restore_grant, revoke_grant
+from domain.identity.identities import link_identity, restore_identity, unlink_identity
+from domain.identity.oidc import (
+    Aim,
+    Answer,
+    Came,
+    Prepared,
+    ProviderSignIns,
+    begin_oidc_sign_in,
+    sign_in_by_provider,
+)
+from domain.identity.provider_events import (
+    IdentityLinked,
+    IdentityUnlinked,
+    MembershipsSynced,
+    OidcProviderDeleted,
+    OidcProviderSaved,
+)
+from domain.identity.providers import delete_oidc_provider, restore_oidc_provider, save_oidc_provider
 from domain.identity.roles import keep_built_in_roles, remove_role, restore_role, save_role
 from domain.identity.sessions import (
     NewPassword,
@@ -34,12 +52,22 @@ from domain.identity.sessions import (
 )
 
 __all__ = [
+    "Aim",
+    "Answer",
+    "Came",
     "Decision",
     "GrantRevoked",
+    "IdentityLinked",
+    "IdentityUnlinked",
+    "MembershipsSynced",
     "NewPassword",
     "NewServiceAccount",
+    "OidcProviderDeleted",
+    "OidcProviderSaved",
     "PasswordSet",
+    "Prepared",
     "Proof",
+    "ProviderSignIns",
     "RoleGranted",
     "RoleRemoved",
     "RoleSaved",
@@ -50,9 +78,11 @@ __all__ = [
     "UsedAgain",
     "UserAdded",
     "add_user",
+    "begin_oidc_sign_in",
     "checked_scopes",
     "create_service_account",
     "decide",
+    "delete_oidc_provider",
     "end_expired_grants",
     "end_reused_session",
     "end_session",
@@ -60,6 +90,7 @@ __all__ = [
     "grant_role",
     "held_everywhere",
     "keep_built_in_roles",
+    "link_identity",
     "permissions_on",
     "prepare_by_token",
     "prepare_change",
@@ -69,9 +100,14 @@ __all__ = [
     "remove_role",
     "reset_password",
     "restore_grant",
+    "restore_identity",
+    "restore_oidc_provider",
     "restore_role",
     "revoke_grant",
+    "save_oidc_provider",
     "save_role",
     "set_password",
     "sign_in",
+    "sign_in_by_provider",
+    "unlink_identity",
 ]

@@ -17,6 +17,7 @@ from schema.shapes import Actor, Node, Timestamped, Versioned
 
 if TYPE_CHECKING:
     from schema.identity.access import Grant
+    from schema.identity.providers import ExternalIdentity
     from schema.identity.sessions import AuthSession
 
     pass
@@ -41,3 +42,9 @@ class User(FromRow, Node, Actor, Timestamped, Versioned, shows=rows.User):
         needs=known.Permission.USER_UPDATE,
     )
     grants: list[Grant] = related(Shape.MANY, loaders.grants)
+    identities: list[ExternalIdentity] | None = related(
+        Shape.MANY,
+        loaders.identities,
+        description="How login services know them: one's own, or anybody's with the permission.",
+        needs=known.Permission.USER_UPDATE,
+    )
