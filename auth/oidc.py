@@ -119,9 +119,14 @@ class LoginServices:
                 claims = await self._with_userinfo(client, metadata.userinfo_endpoint, claims)
         return claims
 
+    def knows(self, issuer: str) -> bool:
+        """Whether nothing needs to be asked to send somebody there."""
+        kept = self._metadata.get(issuer)
+        return kept is not None and time.monotonic() - kept.at < KEPT
+
     async def metadata(self, issuer: str) -> Metadata:
         kept = self._metadata.get(issuer)
-        if kept is None or time.monotonic() - kept.at >= KEPT:
+        if kept is None or not self.knows(issuer):
             address = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
             found = self._checked(issuer, await self._document(address))
             kept = _keep(self._metadata, issuer, found)

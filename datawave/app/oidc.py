@@ -41,7 +41,7 @@ MINUTES_10 = 600
 DAYS_30 = 30 * 86_400
 LONGEST = 4_096
 LONGEST_PATH = 1_000
-ODD = re.compile(r"[\x00-\x20\x7f-\xa0\\]|//")
+ODD = re.compile(r"[\x00-\x1f\x7f-\xa0\\]|//")
 NEVER_KEPT = {"cache-control": "no-store"}
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>DataWave</title>

@@ -30,6 +30,7 @@ from datawave.kit.database import Database
 from datawave.kit.duties import NOW, Duty, duty
 from datawave.kit.errors import ErrorCode, InputError, UnavailableError, not_found, unauthenticated
 from datawave.kit.secrets import Secret
+from datawave.kit.tables import BreakerState
 from datawave.kit.vault import Keyring, Vault, VaultError
 from domain.identity.identities import Vouched, account_of, link_identity, sync_memberships, vouched
 from domain.identity.sessions import SignedIn, begin_session
@@ -139,7 +140,8 @@ class ProviderSignIns:
             )
         state, nonce, verifier = new_opaque(), new_opaque(), new_opaque()
         redirect_uri = aim.redirect_uri or self._callback
-        async with self._asking(viewer, provider):
+        asks = not self._services.knows(provider.issuer)
+        async with self._asking(viewer, provider, asks=asks):
             party = await self._party(provider, redirect_uri)
             url = await self._services.sign_in_url(party, state=state, nonce=nonce, verifier=verifier)
         kept = {
@@ -289,11 +291,13 @@ class ProviderSignIns:
         )
 
     @asynccontextmanager
-    async def _asking(self, viewer: Viewer, provider: OidcProvider) -> AsyncGenerator[None]:
-        """Around what is asked of a service: its circuit breaker, and UNAVAILABLE where it does not
-        answer."""
+    async def _asking(
+        self, viewer: Viewer, provider: OidcProvider, *, asks: bool = True
+    ) -> AsyncGenerator[None]:
+        """Around what is asked of a service: its circuit breaker, and UNAVAILABLE where it does not answer.
+        Where nothing is asked yet, people are not sent to a service that is known to be away."""
         about = {"provider_id": provider.id, "name": provider.name}
-        await self._commands.run(admit_to_provider, viewer, about)
+        await self._commands.run(admit_to_provider, viewer, {**about, "asks": asks})
         try:
             yield
         except NoAnswer as error:
@@ -308,7 +312,8 @@ class ProviderSignIns:
         except NotBelieved:
             await self._commands.run(note_provider, viewer, {**about, "failure": None})
             raise
-        await self._commands.run(note_provider, viewer, {**about, "failure": None})
+        if asks:
+            await self._commands.run(note_provider, viewer, {**about, "failure": None})
 
 
 def _about(state_hash: bytes) -> str:
@@ -348,10 +353,12 @@ async def sign_in_by_provider(
 
 
 @command(needs=INSIDE, recorded=False)
-async def admit_to_provider(tx: Tx, *, provider_id: UUID, name: str) -> None:
-    """CIRCUIT_OPEN while the service has failed too often of late."""
+async def admit_to_provider(tx: Tx, *, provider_id: UUID, name: str, asks: bool) -> None:
+    """CIRCUIT_OPEN while the service has failed too often of late; the one call that is let through then to
+    see is one that asks it something."""
     breaker = await breakers.of(tx.session, _breaker(name), subject=("oidc_provider", provider_id))
-    for event in breakers.admit(breaker, tx.now):
+    is_shut = breaker.state is BreakerState.OPEN and (breaker.next_try_at or tx.now) > tx.now
+    for event in breakers.admit(breaker, tx.now) if asks or is_shut else []:
         tx.emit(event)
 
 
