@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ import httpx2
 from tests.clients import packages
 
 CLIENT_SECRET = "s3cret+of/ours: with%odd signs"
-PEOPLE = {
+PEOPLE: Mapping[str, Any] = {
     "ada": {
         "email": "ada@example.com",
         "email_verified": True,
@@ -80,7 +80,7 @@ class LoginService:
 
 
 @asynccontextmanager
-async def login_service(node: str, redirects: Sequence[str]) -> AsyncIterator[LoginService]:
+async def login_service(node: str, redirects: Sequence[str]) -> AsyncGenerator[LoginService]:
     clients = [
         {
             "client_id": "datawave",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -55,7 +55,7 @@ PRIVATE = Guard(private=True)
 
 
 @asynccontextmanager
-async def private_house(valkey: servers.ValkeySpace, **more: Any) -> AsyncIterator[House]:
+async def private_house(valkey: servers.ValkeySpace, **more: Any) -> AsyncGenerator[House]:
     """A house whose login services may be on this machine."""
     given: Mapping[str, Any] = {"guard": PRIVATE, "failures_per_minute": 1_000, **more}
     async with furnished.fresh_database() as url, house_at(url, valkey, **given) as house:

