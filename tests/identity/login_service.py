@@ -56,9 +56,9 @@ class LoginService:
 
     async def stop(self) -> None:
         """It is gone; it may be started again at the same address."""
-        assert self._running
-        self._running.kill()
-        await self._running.wait()
+        if self._running is not None and self._running.returncode is None:
+            self._running.kill()
+            await self._running.wait()
 
     async def now_knows(self, **people: Any) -> None:
         assert self._running
