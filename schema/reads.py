@@ -53,7 +53,12 @@ def declared(read: Declared, resolve: Any, *, description: str | None, **more: A
 
 
 def computed(
-    by: Any = None, *, description: str | None = None, cost: int | Cost | None = None, own: bool = False
+    by: Any = None,
+    *,
+    description: str | None = None,
+    cost: int | Cost | None = None,
+    own: bool = False,
+    needs: Permission | None = None,
 ) -> Any:
     """A field made from columns: the parameters of the function are their names. A first one called `viewer`
     is who asks; then it may be one's `own`."""
@@ -70,7 +75,7 @@ def computed(
             return by(info.context.viewer, *(getattr(self.row, name) for name in read.columns))
 
         like = _like(resolve_asked, by, [_INFO]) if asking else _like(resolve, by, [])
-        return declared(read, like, description=description, cost=cost, own=own)
+        return declared(read, like, description=description, cost=cost, own=own, needs=needs)
 
     return made(by) if by is not None else made
 

@@ -129,6 +129,7 @@ async def _until_ended(server: Server, parts: Core, sockets: list[socket]) -> No
 
 
 def serving(settings: Settings) -> Serving:
+    from connectors.base import Guard
     from datawave.app.serving import Serving
     from datawave.transports.forwarding import networks
 
@@ -149,6 +150,11 @@ def serving(settings: Settings) -> Serving:
         unsigned_points_per_minute=settings.limit_points_per_minute_unsigned,
         tell_cost=settings.profile is Profile.DEVELOPMENT,
         failures_per_minute=settings.limit_sign_in_per_minute,
+        guard=Guard(
+            private=settings.allow_private_sources,
+            allowed_hosts=frozenset(settings.private_hosts),
+            own_ports=own_ports(settings),
+        ),
         event_retention=timedelta(days=settings.event_retention) if settings.event_retention else None,
         extras={
             "settings": reference(settings),
@@ -193,15 +199,20 @@ def post(settings: Settings) -> object | None:
 
 def surroundings(settings: Settings) -> object:
     """What agents are told of where the platform stands."""
-    from urllib.parse import urlsplit
-
     from domain.agents import Surroundings
+
+    return Surroundings(own_ports=own_ports(settings))
+
+
+def own_ports(settings: Settings) -> frozenset[int]:
+    """Where nobody is sent from here: the platform's own."""
+    from urllib.parse import urlsplit
 
     ports = [settings.port]
     for url in (settings.database(), settings.redis()):
         port = urlsplit(url.reveal()).port
         ports += [port] if port else []
-    return Surroundings(own_ports=frozenset(ports))
+    return frozenset(ports)
 
 
 def limits(settings: Settings) -> Limits:

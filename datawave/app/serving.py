@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from auth.gate import Gate
+from auth.oidc import LoginServices
 from auth.rates import Rates
-from datawave.app import oauth, pages
+from connectors.base import Guard
+from datawave.app import oauth, oidc, pages
 from datawave.app.core import Core
 from datawave.app.door import CookieStyle, FrontDoor, is_agents
 from datawave.app.introspection import Introspection, Policy
@@ -38,7 +40,7 @@ from datawave.transports.forwarding import Forwarded, Network
 from datawave.transports.lifetime import Clock, wall_clock
 from datawave.transports.limits import Limits
 from datawave.transports.persisted import Persisted
-from domain.identity import Links
+from domain.identity import Links, ProviderSignIns
 from domain.operations import Examiner
 from domain.policies.values import KEPT_DAYS, Telling
 from schema.context import Platform
@@ -74,6 +76,8 @@ class Serving:
     tell_cost: bool = False
     "Whether answers have `extensions.cost`."
     failures_per_minute: int = 10
+    guard: Guard = field(default_factory=Guard)
+    "Where login services may be."
     extras: dict[str, Any] = field(default_factory=dict[str, Any])
     duties: bool = True
     event_retention: timedelta | None = None
@@ -101,12 +105,23 @@ async def api(core: Core, serving: Serving) -> AsyncGenerator[Served]:
         issuer=serving.origin,
         failures_per_minute=serving.failures_per_minute,
     )
+    services = LoginServices(
+        replace(serving.guard, own_ports=serving.guard.own_ports | {serving.port}), now=gate.now
+    )
+    sign_ins = ProviderSignIns(
+        core.commands,
+        gate,
+        services,
+        Rates(core.valkey, prefix=core.prefix),
+        callback=serving.origin + oidc.CALLBACK,
+    )
     platform = Platform(
         database=core.database,
         commands=core.commands,
         live=core.live,
         extras={
             "gate": gate,
+            "oidc": sign_ins,
             "core": core,
             "started_at": None,
             "links": Links(origin=serving.origin),
@@ -145,6 +160,7 @@ async def api(core: Core, serving: Serving) -> AsyncGenerator[Served]:
         await ended([relaying, measuring])
         await duties.stop()
         await gate.stop()
+        await services.close()
         core.database.after_commit.remove(relay.wake)
         await arq.aclose()
 
@@ -187,7 +203,8 @@ def _application(
         web=serving.web, readiness=readiness, jwks=gate.tokens.jwks, introspection=introspection
     )
     programs = oauth.routes(gate, platform, issuer=serving.origin, limits=serving.limits)
-    beside = Bounded(Starlette(routes=[*graphql, *programs, *others]), seconds=serving.limits.body_seconds)
+    people = oidc.routes(platform.extras["oidc"], core.commands, gate, cookie, serving.origin)
+    beside = Bounded(Starlette(routes=[*graphql, *programs, *people, *others]), seconds=serving.limits.body_seconds)
     return _as_seen_from_outside(Front(routing.endpoints_of(graphql), beside), serving)
 
 

@@ -244,10 +244,11 @@ class Settings(Limits):
         (), "Folders below which files and SQLite databases may be sources; by default files/ in the home."
     )
     allow_private_sources: bool = setting(
-        True, "Whether sources may be at loopback and private addresses; not in production."
+        True,
+        "Whether sources and login services may be at loopback and private addresses; not in production.",
     )
     private_hosts: Names = setting(
-        (), "Hosts or networks at private addresses that may be sources all the same."
+        (), "Hosts or networks at private addresses that may be sources or login services all the same."
     )
     documents: Folders = setting(
         (),

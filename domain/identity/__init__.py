@@ -44,6 +44,24 @@ from domain.identity.groups import (
     save_group,
 )
 from domain.identity.members import restore_workspace_member, set_workspace_member
+from domain.identity.identities import link_identity, restore_identity, unlink_identity
+from domain.identity.oidc import (
+    Aim,
+    Answer,
+    Came,
+    Prepared,
+    ProviderSignIns,
+    begin_oidc_sign_in,
+    sign_in_by_provider,
+)
+from domain.identity.provider_events import (
+    IdentityLinked,
+    IdentityUnlinked,
+    MembershipsSynced,
+    OidcProviderDeleted,
+    OidcProviderSaved,
+)
+from domain.identity.providers import delete_oidc_provider, restore_oidc_provider, save_oidc_provider
 from domain.identity.roles import keep_built_in_roles, remove_role, restore_role, save_role
 from domain.identity.service_accounts import update_service_account
 from domain.identity.sessions import (
@@ -64,14 +82,24 @@ from domain.identity.sessions import (
 )
 
 __all__ = [
+    "Aim",
+    "Answer",
+    "Came",
     "Decision",
     "GrantRevoked",
+    "IdentityLinked",
+    "IdentityUnlinked",
     "Invited",
     "Links",
+    "MembershipsSynced",
     "NewPassword",
     "NewServiceAccount",
+    "OidcProviderDeleted",
+    "OidcProviderSaved",
     "PasswordSet",
+    "Prepared",
     "Proof",
+    "ProviderSignIns",
     "RoleGranted",
     "RoleRemoved",
     "RoleSaved",
@@ -89,12 +117,14 @@ __all__ = [
     "add_group_members",
     "add_user",
     "begin_invitation",
+    "begin_oidc_sign_in",
     "begin_reset",
     "checked_scopes",
     "count_request",
     "create_service_account",
     "decide",
     "delete_group",
+    "delete_oidc_provider",
     "end_expired_grants",
     "end_reused_session",
     "end_session",
@@ -106,6 +136,7 @@ __all__ = [
     "invite_user",
     "keep_built_in_roles",
     "let_in",
+    "link_identity",
     "permissions_on",
     "prepare_by_token",
     "prepare_change",
@@ -120,16 +151,21 @@ __all__ = [
     "restore_grant",
     "restore_group",
     "restore_group_members",
+    "restore_identity",
+    "restore_oidc_provider",
     "restore_role",
     "restore_workspace_member",
     "revoke_grant",
     "save_group",
+    "save_oidc_provider",
     "save_role",
     "set_password",
     "set_workspace_member",
     "sign_in",
+    "sign_in_by_provider",
     "token_of",
+    "unlink_identity",
+    "update_service_account",
     "update_user",
     "withdraw_invitation",
-    "update_service_account",
 ]

@@ -1,4 +1,4 @@
-"""People, programs, groups, roles, grants, sessions, keys that sign."""
+"""People, programs, groups, roles, grants, sessions, login services, keys that sign."""
 
 from models.identity.access import Grant, Role
 from models.identity.apikeys import ApiKey
@@ -6,15 +6,19 @@ from models.identity.groups import Group, GroupMember
 from models.identity.keys import SigningKey
 from models.identity.people import PasswordToken, TokenKind, User, UserState
 from models.identity.programs import ServiceAccount
+from models.identity.providers import ExternalIdentity, OidcAttempt, OidcProvider
 from models.identity.sessions import AuthMethod, AuthSession, RefreshToken
 
 __all__ = [
     "ApiKey",
     "AuthMethod",
     "AuthSession",
+    "ExternalIdentity",
     "Grant",
     "Group",
     "GroupMember",
+    "OidcAttempt",
+    "OidcProvider",
     "PasswordToken",
     "RefreshToken",
     "Role",

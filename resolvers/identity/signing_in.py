@@ -20,6 +20,7 @@ from datawave.kit.errors import ErrorCode, InputError
 from datawave.kit.ids import key_of
 from domain import identity
 from models import identity as rows
+from resolvers.identity.providers import come_back
 from schema.context import Context, Info
 from schema.fields import mutation
 from schema.gate import gate_of
@@ -38,10 +39,12 @@ TRIES = frozenset({"signIn", "refreshSession", "setPassword"})
 
 @strawberry.type
 class Mutations:
-    @mutation(runs=identity.sign_in, description="Sign in, by password or client credentials.")
+    @mutation(runs=identity.sign_in, description="Sign in, by password, client credentials or OIDC code.")
     async def sign_in(self, info: Info, input: SignInInput) -> SignInPayload:
         _refuse_many_tries(info)
         context, gate = info.context, gate_of(info)
+        if (brought := given(input.oidc_code)) is not None:
+            return await _signed_in(info, await come_back(info, brought))
         address = context.viewer.address
         scopes = None
         if (by := given(input.password)) is not None:

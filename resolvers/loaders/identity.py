@@ -8,12 +8,13 @@ from datawave.kit.access import visible
 from datawave.kit.given import among
 from datawave.kit.pages import Key
 from datawave.kit.reads import Of, Rows, at_most
-from models.identity import AuthSession, Grant, Group, GroupMember
+from models.identity import AuthSession, ExternalIdentity, Grant, Group, GroupMember
 
 MOST_SESSIONS = 100
 """Of each person, the newest."""
 
 MOST_GRANTS = 500
+MOST_IDENTITIES = 100
 
 
 def living_sessions(of: Of) -> Rows:
@@ -50,3 +51,11 @@ def groups(_of: Of) -> Rows:
     """Whoever sees somebody sees which groups they are in, by name."""
     query = select(Group).join(GroupMember, GroupMember.group_id == Group.id)
     return Rows(query=query, row=Group, by=GroupMember.member_id, order=[Key(Group.name), Key(Group.id)])
+
+
+def identities(of: Of) -> Rows:
+    """How login services know them, the oldest first; those of a deleted service no longer count."""
+    row = ExternalIdentity
+    query = select(row).where(row.lapsed_at.is_(None), visible(row, of.viewer))
+    order = [Key(row.linked_at), Key(row.id)]
+    return Rows(query=at_most(query, MOST_IDENTITIES, of), row=row, by=row.user_id, order=order)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from schema.identity.access import Grant
     from schema.identity.apikeys import ApiKey
     from schema.identity.groups import Group
+    from schema.identity.providers import ExternalIdentity
     from schema.identity.sessions import AuthSession
 
     pass
@@ -52,6 +53,12 @@ class User(FromRow, Node, Actor, Timestamped, Versioned, shows=rows.User):
     )
     grants: list[Grant] = related(Shape.MANY, loaders.grants)
     groups: list[Group] = related(Shape.MANY, loaders.groups, description="By name.")
+    identities: list[ExternalIdentity] | None = related(
+        Shape.MANY,
+        loaders.identities,
+        description="How login services know them: one's own, or anybody's with the permission.",
+        needs=known.Permission.USER_UPDATE,
+    )
 
 
 @strawberry.input(

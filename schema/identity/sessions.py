@@ -63,10 +63,20 @@ class ClientCredentialsInput:
     scopes: list[str] | None = strawberry.UNSET
 
 
+@strawberry.input(description="What a login service sent back to a program's redirect.")
+class OidcCodeInput:
+    state: Secret
+    code: Secret
+    iss: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Where the answer came with one: who says that they sent it."
+    )
+
+
 @strawberry.input(one_of=True, description="One way to prove who one is.")
 class SignInInput:
     password: PasswordSignInInput | None = strawberry.UNSET
     client_credentials: ClientCredentialsInput | None = strawberry.UNSET
+    oidc_code: OidcCodeInput | None = strawberry.UNSET
 
 
 @strawberry.input(description="A refresh token.")

@@ -1,0 +1,7 @@
+"""A house that knows a login service, and what it takes to set one up."""
+
+from __future__ import annotations
+
+from tests.clients.programs import node
+
+__all__ = ["node"]
