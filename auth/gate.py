@@ -38,7 +38,8 @@ log = structlog.get_logger(__name__)
 
 TOPIC = "access"
 """Every event that changes who may do what: its `actor_id` or `session_ids` say whom it concerns, neither:
-everybody. `fingerprints` are certificates that nobody comes in with any more."""
+everybody. `fingerprints` are certificates that nobody comes in with any more; a `kid` is a new signing
+key."""
 
 LOOK = 5.0
 MOST_REMEMBERED = 10_000
@@ -169,7 +170,9 @@ class Gate:
         self._database = database
         self.actors = Actors(database)
         self.passwords = passwords or Passwords()
-        self.attempts = Attempts(valkey, prefix=prefix, per_minute=failures_per_minute)
+        self.attempts = Attempts(
+            valkey, prefix=prefix, per_minute=failures_per_minute, now=lambda: self.now().timestamp()
+        )
         self.tokens = Tokens(database, keyring, issuer=issuer, now=self.now)
         self.sessions = Sessions(database, keyring, valkey, prefix=prefix, now=self.now)
         self.agents = Agents(database)
@@ -281,6 +284,7 @@ class Gate:
         """A message of the topic `access`, from whichever process."""
         events = [from_wire(values) for _, values in message.get("events", [])]
         if not events:
+            self.tokens.changed()
             self._concerns(None)
         for event in events:
             self._take(event.data)
@@ -288,7 +292,9 @@ class Gate:
     def _take(self, data: dict[str, Any]) -> None:
         if fingerprints := data.get("fingerprints"):
             self.agents.revoked(fingerprints)
-        if session_ids := data.get("session_ids"):
+        if data.get("kid"):
+            self.tokens.changed()
+        elif session_ids := data.get("session_ids"):
             self.sessions.ended(UUID(each) for each in session_ids)
         elif actor_id := data.get("actor_id"):
             self._concerns([UUID(actor_id)])
@@ -324,6 +330,7 @@ class Gate:
         # Two clocks that agree to a tenth of a second are one clock.
         self._ahead = ahead if abs(ahead) > timedelta(seconds=0.1) else timedelta()
         if head != self._head:
+            self.tokens.changed()
             self._concerns(None)
         elif passing := self.actors.passing():
             self._concerns(passing)

@@ -11,7 +11,8 @@ from starlette.requests import HTTPConnection
 
 from auth.gate import Entered, Gate
 from datawave.kit.access import Viewer
-from datawave.kit.errors import UserError
+from datawave.kit.errors import AccessError, UserError
+from datawave.kit.secrets import Secret
 from datawave.transports.credentials import bearer_token
 from datawave.transports.door import Asked, Refused, Session
 from schema.context import Context, Platform
@@ -28,6 +29,11 @@ class CookieStyle:
     name: str
     secure: bool
 
+    @property
+    def device(self) -> str:
+        """The name of what a remembered device keeps."""
+        return f"{self.name}-device" if self.secure else f"{self.name}_device"
+
     @classmethod
     def of(cls, origin: str, port: int) -> CookieStyle:
         if origin.startswith("https://"):
@@ -38,16 +44,24 @@ class CookieStyle:
 class Inside:
     """One connection's session: rights follow the gate's while the connection stands."""
 
-    __slots__ = ("_cookie", "_entered", "_gate", "_listener", "_platform", "_wants_cookie")
+    __slots__ = ("_cookie", "_device", "_entered", "_gate", "_listener", "_platform", "_wants_cookie")
 
     def __init__(
-        self, gate: Gate, platform: Platform, entered: Entered, cookie: CookieStyle, *, wants_cookie: bool
+        self,
+        gate: Gate,
+        platform: Platform,
+        entered: Entered,
+        cookie: CookieStyle,
+        *,
+        wants_cookie: bool,
+        device: Secret | None,
     ) -> None:
         self._gate = gate
         self._platform = platform
         self._entered = entered
         self._cookie = cookie
         self._wants_cookie = wants_cookie
+        self._device = device
         self._listener: Callable[[], None] | None = None
 
     @property
@@ -83,6 +97,8 @@ class Inside:
             wants_cookie=self._wants_cookie,
             cookie_name=self._cookie.name,
             cookie_secure=self._cookie.secure,
+            device_cookie_name=self._cookie.device,
+            device=self._device,
             last_event_id=asked.last_event_id,
         )
 
@@ -116,6 +132,11 @@ class FrontDoor:
         address, client = _where(connection)
         try:
             entered = await self._gate.enter(token, cookie, address=address, client=client)
+        except AccessError as error:
+            if token is not None or not _wants_cookie(connection):
+                raise Refused(error.code.value, error.message, extensions=error.extensions) from None
+            # A browser that is about to get a new cookie need not have been rid of the old one.
+            entered = await self._gate.enter(None, None, address=address, client=client)
         except UserError as error:
             raise Refused(error.code.value, error.message, extensions=error.extensions) from None
         if token is not None and connection.scope["type"] == "http":
@@ -124,8 +145,14 @@ class FrontDoor:
         return self._inside(connection, entered)
 
     def _inside(self, connection: HTTPConnection, entered: Entered) -> Inside:
-        wants = connection.headers.get(WANTS_COOKIE) == "1"
-        return Inside(self._gate, self._platform, entered, self._cookie, wants_cookie=wants)
+        wants = _wants_cookie(connection)
+        kept = connection.cookies.get(self._cookie.device) if wants else None
+        device = Secret(kept) if kept else None
+        return Inside(self._gate, self._platform, entered, self._cookie, wants_cookie=wants, device=device)
+
+
+def _wants_cookie(connection: HTTPConnection) -> bool:
+    return connection.headers.get(WANTS_COOKIE) == "1"
 
 
 def _where(connection: HTTPConnection) -> tuple[str | None, str | None]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from socket import socket
 
+    from auth.sessions import Lifetimes
     from datawave.app.serving import Serving
     from datawave.transports.leaving import Server
     from datawave.transports.limits import Limits
@@ -142,6 +143,7 @@ def serving(settings: Settings) -> Serving:
         unsigned_points_per_minute=settings.limit_points_per_minute_unsigned,
         tell_cost=settings.profile is Profile.DEVELOPMENT,
         failures_per_minute=settings.limit_sign_in_per_minute,
+        lifetimes=lifetimes(settings),
         event_retention=timedelta(days=settings.event_retention) if settings.event_retention else None,
         extras={
             "settings": reference(settings),
@@ -150,6 +152,18 @@ def serving(settings: Settings) -> Serving:
             "started_at": datetime.now(UTC),
             "surroundings": surroundings(settings),
         },
+    )
+
+
+def lifetimes(settings: Settings) -> Lifetimes:
+    from auth.sessions import Lifetimes
+
+    return Lifetimes(
+        idle=timedelta(hours=settings.session_idle_hours),
+        longest=timedelta(days=settings.session_days),
+        refresh_idle=timedelta(days=settings.refresh_idle_days),
+        refresh_longest=timedelta(days=settings.refresh_days),
+        signing_key=timedelta(days=settings.signing_key_days),
     )
 
 

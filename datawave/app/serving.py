@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from auth.gate import Gate
 from auth.rates import Rates
+from auth.sessions import Lifetimes, lasting
 from datawave.app import pages
 from datawave.app.core import Core
 from datawave.app.door import CookieStyle, FrontDoor, is_agents
@@ -61,6 +62,7 @@ class Serving:
     tell_cost: bool = False
     "Whether answers have `extensions.cost`."
     failures_per_minute: int = 10
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
     extras: dict[str, Any] = field(default_factory=dict[str, Any])
     duties: bool = True
     event_retention: timedelta | None = None
@@ -117,7 +119,7 @@ async def api(core: Core, serving: Serving) -> AsyncGenerator[Served]:
     )
     measuring = asyncio.create_task(readiness.keep_measuring(), name="measuring")
     try:
-        with pages_of_lists.bounded(serving.page_size):
+        with pages_of_lists.bounded(serving.page_size), lasting(serving.lifetimes):
             app = _application(core, serving, gate, platform, readiness)
             yield Served(app=app, gate=gate, relay=relay, platform=platform)
     finally:

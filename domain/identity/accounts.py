@@ -14,11 +14,13 @@ from auth.tokens import digest, new_opaque
 from datawave.kit.commands import Shown, Tx, command, result
 from datawave.kit.errors import ErrorCode, InputError
 from datawave.kit.secrets import Secret
+from domain.identity.devices import forget_devices
 from domain.identity.events import PasswordSet, ServiceAccountCreated, UserAdded
 from domain.identity.grants import give_everywhere
-from domain.identity.sessions import end_sessions, folded
+from domain.identity.proofs import folded
+from domain.identity.sessions import end_sessions
 from domain.workspaces import checked_name
-from models.identity import AuthSession, ServiceAccount, User, UserState
+from models.identity import AuthSession, RememberedDevice, ServiceAccount, User, UserState
 
 
 @command(needs=Permission.USER_CREATE)
@@ -56,6 +58,7 @@ async def reset_password(tx: Tx, *, user_id: UUID, password_hash: Secret) -> Use
     if user.state is UserState.INVITED:
         user.state = UserState.ACTIVE
     await end_sessions(tx, AuthSession.actor_id == user.id, reason="password set")
+    await forget_devices(tx, RememberedDevice.user_id == user.id, reason="password set")
     tx.emit(PasswordSet(user_id=user.id))
     return user
 
