@@ -211,10 +211,10 @@ class Tokens:
         return self._signing
 
     async def _key_to_verify(self, kid: str) -> OKPKey:
-        if kid not in self._public:
+        if self._stale or kid not in self._public:
             async with self._looking:  # whoever comes while somebody looks has the keys from them
                 looked_lately = time.monotonic() - self._looked < LOOKED_AGAIN
-                if kid not in self._public and (self._stale or not looked_lately):
+                if self._stale or (kid not in self._public and not looked_lately):
                     await self._load()
         found = self._public.get(kid)
         if found is None or not found.is_good(self._now()):

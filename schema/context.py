@@ -33,6 +33,12 @@ R = TypeVar("R")
 N = TypeVar("N")
 
 
+def set_cookie(name: str, value: str | None, seconds: int, secure: bool) -> str:
+    """A cookie's header; without a value it takes the cookie away."""
+    age, only_tls = seconds if value else 0, "; Secure" if secure else ""
+    return f"{name}={value or ''}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{only_tls}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Platform:
     """What the program hands to every request."""
@@ -82,10 +88,7 @@ class Context(OperationContext):
         self._set_cookie(self.device_cookie_name, device, seconds)
 
     def _set_cookie(self, name: str, value: str | None, seconds: int) -> None:
-        age = seconds if value else 0
-        secure = "; Secure" if self.cookie_secure else ""
-        cookie = f"{name}={value or ''}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}"
-        self.headers.append(raw("set-cookie", cookie))
+        self.headers.append(raw("set-cookie", set_cookie(name, value, seconds, self.cookie_secure)))
 
     async def run(self, what: Command[..., R], *, idempotency_key: str | None = None, **arguments: Any) -> R:
         """Runs a command as the viewer; its id is the payload's `trackingId`."""

@@ -15,7 +15,7 @@ from datawave.kit.errors import AccessError, UserError
 from datawave.kit.secrets import Secret
 from datawave.transports.credentials import bearer_token
 from datawave.transports.door import Asked, Refused, Session
-from schema.context import Context, Platform
+from schema.context import Context, Platform, set_cookie
 
 WANTS_COOKIE = "x-datawave-cookie"
 LONGEST_CLIENT = 200
@@ -132,13 +132,12 @@ class FrontDoor:
         address, client = _where(connection)
         try:
             entered = await self._gate.enter(token, cookie, address=address, client=client)
-        except AccessError as error:
-            if token is not None or not _wants_cookie(connection):
-                raise Refused(error.code.value, error.message, extensions=error.extensions) from None
-            # A browser that is about to get a new cookie need not have been rid of the old one.
-            entered = await self._gate.enter(None, None, address=address, client=client)
         except UserError as error:
-            raise Refused(error.code.value, error.message, extensions=error.extensions) from None
+            refused = Refused(error.code.value, error.message, extensions=error.extensions)
+            if token is None and isinstance(error, AccessError):
+                # Else the browser could not even sign in, as long as it keeps the cookie of an ended session.
+                refused.headers = {"set-cookie": set_cookie(self._cookie.name, None, 0, self._cookie.secure)}
+            raise refused from None
         if token is not None and connection.scope["type"] == "http":
             # A socket's own goes on with other tokens, so it is nobody else's.
             self._gate.remember(entered, token)
