@@ -41,12 +41,12 @@ local now, free, shortest, longest, quiet = tonumber(ARGV[1]), tonumber(ARGV[2])
   tonumber(ARGV[4]), tonumber(ARGV[5])
 local failed, shut, at = tonumber(kept[1] or 0), tonumber(kept[2] or 0), tonumber(kept[3] or 0)
 if now - at > quiet then failed = 0 end
-if shut > now then return {0, tostring(shut)} end
+if shut > now then return {0, shut} end
 failed, shut = failed + 1, 0
 if failed >= free then shut = now + math.min(longest, shortest * 2 ^ math.min(failed - free, 20)) end
 redis.call('HSET', KEYS[1], 'failed', failed, 'until', shut, 'at', now)
 redis.call('EXPIRE', KEYS[1], quiet + longest)
-return {1, tostring(shut)}
+return {1, shut}
 """
 GIVE_BACK = """
 local kept = redis.call('HMGET', KEYS[1], 'failed', 'until')
@@ -62,25 +62,25 @@ class Slowed:
     """How an account stands with devices that it does not know; the same rule as in `BEGIN`."""
 
     failed: int = 0
-    until: float = 0.0
-    at: float = 0.0
+    until: int = 0
+    at: int = 0
 
-    def begin(self, now: float, free: int) -> float | None:
+    def begin(self, now: int, free: int) -> int | None:
         """None where the try may be made, else until when none may."""
         if now - self.at > QUIET:
             self.failed = 0
         if self.until > now:
             return self.until
         self.failed, self.at = self.failed + 1, now
-        self.until = 0.0
+        self.until = 0
         if self.failed >= free:
             self.until = now + min(LONGEST_WAIT, MINUTE * 2 ** min(self.failed - free, 20))
         return None
 
-    def give_back(self, shut: float) -> None:
+    def give_back(self, shut: int) -> None:
         self.failed = max(0, self.failed - 1)
         if self.until == shut:
-            self.until = 0.0
+            self.until = 0
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class Tries:
 
     minutes: list[str] = field(default_factory=list[str])
     slowed: str | None = None
-    shut: float = 0.0
+    shut: int = 0
     """Until when this very try has shut the account, should it fail."""
 
 
@@ -113,17 +113,17 @@ class Attempts:
         """Counts a try for each of these by the minute (an address), and for one that is slowed with each
         failure (an account, or an account on a device that it knows); RATE_LIMITED where there were too many.
         The answer is for `succeeded`."""
-        now = self._now()
-        tries = Tries([f"{_hashed(each)}:{int(now) // MINUTE}" for each in about if each])
+        now = int(self._now())  # whole seconds: Lua and Python do not write fractions alike
+        tries = Tries([f"{_hashed(each)}:{now // MINUTE}" for each in about if each])
         counts = await self._counted(tries.minutes)
         if any(count > self._per_minute for count in counts):
             await self.succeeded(tries)
-            raise _too_many(MINUTE - int(now) % MINUTE)
+            raise _too_many(MINUTE - now % MINUTE)
         if slowing is not None:
             may, shut = await self._begun(_hashed(slowing), now)
             if not may:
                 await self.succeeded(tries)
-                raise _too_many(int(shut - now) + 1)
+                raise _too_many(shut - now)
             tries.slowed, tries.shut = _hashed(slowing), shut
         return tries
 
@@ -139,22 +139,22 @@ class Attempts:
         yield
         await self.succeeded(tries)
 
-    async def _begun(self, key: str, now: float) -> tuple[bool, float]:
-        rule = (repr(now), self._per_minute, MINUTE, LONGEST_WAIT, QUIET)
+    async def _begun(self, key: str, now: int) -> tuple[bool, int]:
+        rule = (now, self._per_minute, MINUTE, LONGEST_WAIT, QUIET)
         try:
             async with asyncio.timeout(PATIENCE):
                 may, shut = await self._valkey.eval(BEGIN, 1, f"{self._prefix}slow:{key}", *rule)
-            return bool(may), float(shut)
+            return bool(may), int(shut)
         except (RedisError, OSError, TimeoutError) as error:
             log.warning("attempts.counted_here", error=type(error).__name__)
         slowed = _kept(self._own_slowed, key, self._own_slowed.get(key) or Slowed())
         shut_until = slowed.begin(now, self._per_minute)
         return (shut_until is None), (slowed.until if shut_until is None else shut_until)
 
-    async def _reopened(self, key: str, shut: float) -> None:
+    async def _reopened(self, key: str, shut: int) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._valkey.eval(GIVE_BACK, 1, f"{self._prefix}slow:{key}", repr(shut))
+                await self._valkey.eval(GIVE_BACK, 1, f"{self._prefix}slow:{key}", shut)
         except (RedisError, OSError, TimeoutError):
             if slowed := self._own_slowed.get(key):
                 slowed.give_back(shut)

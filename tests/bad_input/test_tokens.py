@@ -96,14 +96,21 @@ def _signed(key: Any, header: dict[str, Any], claims: dict[str, Any], algorithm:
     return jwt.encode(header, claims, key, algorithms=[algorithm], default_type=None)
 
 
+def platforms_key(gate: Gate) -> tuple[str, OKPKey]:
+    """The worst of thefts."""
+    kept = gate.tokens._signing  # pyright: ignore[reportPrivateUsage]
+    assert kept is not None
+    return kept
+
+
 def wrong_tokens(gate: Gate, access: str) -> dict[str, str]:
     """What somebody may try who has a token, the public keys and keys of their own; and the platform's own
     key on claims that it never makes."""
-    kid, key = gate.tokens._signing or ("", None)  # pyright: ignore[reportPrivateUsage] - the worst of thefts
+    kid, key = platforms_key(gate)
     claims: dict[str, Any] = dict(jwt.decode(access, key, algorithms=[ALGORITHM]).claims)
     header = {"alg": ALGORITHM, "kid": kid, "typ": "at+jwt"}
     now, own = int(gate.now().timestamp()), OKPKey.generate_key("Ed25519")
-    public = key.as_dict(private=False) if key is not None else {}
+    public: dict[str, Any] = dict(key.as_dict(private=False))
     confused = {"alg": "HS256", "kid": kid, "typ": "at+jwt"}
     head, body, signature = access.split(".")
     return {
@@ -157,7 +164,7 @@ async def test_every_kind_of_wrong_token_is_refused(api: Client, house: House) -
 async def test_a_clock_that_is_a_little_ahead_is_forgiven(api: Client, house: House) -> None:
     access, _ = await tokens(api)
     gate = house.served.gate
-    kid, key = gate.tokens._signing or ("", None)  # pyright: ignore[reportPrivateUsage]
+    kid, key = platforms_key(gate)
     claims = dict(jwt.decode(access, key, algorithms=[ALGORITHM]).claims)
     header = {"alg": ALGORITHM, "kid": kid, "typ": "at+jwt"}
     ahead = _signed(key, header, claims | {"iat": int(gate.now().timestamp()) + 30})

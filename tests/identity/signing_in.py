@@ -78,7 +78,8 @@ async def protected(house: House, clock: HouseClock, email: str = "owner@example
     """Somebody with a second factor."""
     client = await person(house, email)
     begun = await client.done(ENROLL, i={"name": "Phone"})
-    secret = parse_qs(urlsplit(begun["provisioningUri"]).query)["secret"][0]
+    uri: str = begun["provisioningUri"]
+    secret = parse_qs(urlsplit(uri).query)["secret"][0]
     app = App(secret, house, clock)
     confirmed = await client.done(CONFIRM, id=begun["factor"]["id"], c=await app.code())
     who = (await client.data(MINE))["viewer"]["user"]["id"]
