@@ -42,8 +42,8 @@ log = structlog.get_logger(__name__)
 
 TOPIC = "access"
 """Every event that changes who may do what: its `actor_id`, `actor_ids` or `session_ids` say whom it
-concerns, none of them: everybody. A group stands for its members. `fingerprints` and `key_ids` are certificates
-and keys that nobody comes in with any more."""
+concerns, none of them: everybody. A group stands for its members. `fingerprints` and `key_ids` are
+certificates and keys that nobody comes in with any more; a `kid` is a new signing key."""
 
 LOOK = 5.0
 MOST_REMEMBERED = 10_000
@@ -186,7 +186,9 @@ class Gate:
         self._database = database
         self.actors = Actors(database)
         self.passwords = passwords or Passwords()
-        self.attempts = Attempts(valkey, prefix=prefix, per_minute=failures_per_minute)
+        self.attempts = Attempts(
+            valkey, prefix=prefix, per_minute=failures_per_minute, now=lambda: self.now().timestamp()
+        )
         self.tokens = Tokens(database, keyring, issuer=issuer, now=self.now)
         self.sessions = Sessions(database, keyring, valkey, prefix=prefix, now=self.now)
         self.keys = ApiKeys(database, now=self.now)
@@ -314,6 +316,7 @@ class Gate:
         """A message of the topic `access`, from whichever process."""
         events = [from_wire(values) for _, values in message.get("events", [])]
         if not events:
+            self.tokens.changed()
             self._concerns(None)
         for event in events:
             self._take(event.data)
@@ -323,6 +326,8 @@ class Gate:
             self.holders.revoked(fingerprints)
         if key_ids := data.get("key_ids"):
             self.keys.revoked(UUID(each) for each in key_ids)
+        if data.get("kid"):
+            self.tokens.changed()
         elif session_ids := data.get("session_ids"):
             self.sessions.ended(UUID(each) for each in session_ids)
         elif actor_ids := data.get("actor_ids"):
@@ -361,6 +366,7 @@ class Gate:
         # Two clocks that agree to a tenth of a second are one clock.
         self._ahead = ahead if abs(ahead) > timedelta(seconds=0.1) else timedelta()
         if head != self._head:
+            self.tokens.changed()
             self._concerns(None)
         elif passing := self.actors.passing():
             self._concerns(passing)

@@ -11,7 +11,8 @@ import asyncio
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,9 +32,36 @@ from models.identity import AuthSession
 
 log = structlog.get_logger(__name__)
 
-IDLE = timedelta(hours=12)
-LONGEST = timedelta(days=30)
-"""A cookie's session ends after so much idleness, and after so much time in all."""
+
+@dataclass(frozen=True, kw_only=True)
+class Lifetimes:
+    """How long signing in lasts: of idleness, and in all; with a cookie, and with refresh tokens."""
+
+    idle: timedelta = timedelta(hours=12)
+    longest: timedelta = timedelta(days=30)
+    refresh_idle: timedelta = timedelta(days=30)
+    refresh_longest: timedelta = timedelta(days=90)
+    signing_key: timedelta = timedelta(days=90)
+    """After which tokens are signed with a new key."""
+
+
+class _Set:
+    lifetimes = Lifetimes()
+
+
+def lifetimes() -> Lifetimes:
+    return _Set.lifetimes
+
+
+@contextmanager
+def lasting(given: Lifetimes) -> Generator[None]:
+    """The program sets it once, for as long as it serves."""
+    before, _Set.lifetimes = _Set.lifetimes, given
+    try:
+        yield
+    finally:
+        _Set.lifetimes = before
+
 
 MIRRORED = 60
 """Seconds a mirror lasts."""
@@ -151,7 +179,8 @@ class Sessions:
         async with self._database.connection() as connection:
             if used:
                 touched = {"ids": [known.id for known in used]}
-                await connection.execute(TOUCH, touched | {"idle": IDLE, "longest": LONGEST})
+                lasts = lifetimes()
+                await connection.execute(TOUCH, touched | {"idle": lasts.idle, "longest": lasts.longest})
                 await connection.execute(SEEN, touched)
                 for known in used:
                     known.touched, known.seen = now, False

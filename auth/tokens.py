@@ -20,7 +20,7 @@ import orjson
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from datawave.kit.database import Database
@@ -35,6 +35,11 @@ AUDIENCE = "datawave"
 TYPE = "at+jwt"
 ACCESS = timedelta(minutes=10)
 LONGEST_TOKEN = 2_048
+MAY_BE_AHEAD = timedelta(seconds=60)
+"""By so much the clock of another process of ours may be ahead."""
+GOOD_AFTER = 2 * ACCESS
+"""A key that signs no more verifies for so long: by then every token it signed has run out, those too that a
+process signed before it heard."""
 LOOKED_AGAIN = 5.0
 """Seconds between two looks for a key that is not known: a forged `kid` costs no statement each time."""
 
@@ -49,6 +54,11 @@ def new_opaque() -> Secret:
 def digest(value: Secret) -> bytes:
     """The hash under which an opaque value is kept; plain SHA-256 will do for 256 random bits."""
     return hashlib.sha256(value.reveal().encode("utf-8", "replace")).digest()
+
+
+LINE = text("SELECT pg_advisory_xact_lock(hashtextextended('datawave.signing', 0))")
+KEPT = timedelta(days=365)
+"""How long the public half of a key stays for whoever looks back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +79,23 @@ class Minted:
 
 async def make_signing_key(session: AsyncSession, keyring: Keyring) -> SigningKey:
     """The platform's signing key, made once; two that ask at once get the same."""
-    await session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('datawave.signing', 0))"))
+    await session.execute(LINE)
     found = (
         await session.scalars(select(SigningKey).where(SigningKey.retired_at.is_(None)).limit(1))
     ).one_or_none()
-    if found is not None:
-        return found
+    return found or await _made(session, keyring)
+
+
+async def renew_signing_key(session: AsyncSession, keyring: Keyring, *, now: datetime) -> SigningKey:
+    """Another key from now on. The former ones verify for a while; what they signed with is destroyed."""
+    await session.execute(LINE)
+    retired = update(SigningKey).where(SigningKey.retired_at.is_(None))
+    await session.execute(retired.values(retired_at=now, sealed=b""))
+    await session.execute(delete(SigningKey).where(SigningKey.retired_at < now - KEPT))
+    return await _made(session, keyring)
+
+
+async def _made(session: AsyncSession, keyring: Keyring) -> SigningKey:
     key = OKPKey.generate_key("Ed25519")
     kid = key.thumbprint()
     made = SigningKey(
@@ -87,6 +108,17 @@ async def make_signing_key(session: AsyncSession, keyring: Keyring) -> SigningKe
     return made
 
 
+@dataclass(frozen=True)
+class Verifying:
+    """A public key, and until when it verifies; None for the one that signs."""
+
+    key: OKPKey
+    until: datetime | None
+
+    def is_good(self, now: datetime) -> bool:
+        return self.until is None or now < self.until
+
+
 class Tokens:
     """Signs and verifies. `now` is the platform's clock (see `auth.gate`)."""
 
@@ -97,9 +129,10 @@ class Tokens:
         self._keyring = keyring
         self._issuer = issuer
         self._now = now
-        self._public: dict[str, OKPKey] = {}
+        self._public: dict[str, Verifying] = {}
         self._signing: tuple[str, OKPKey] | None = None
         self._looked = -LOOKED_AGAIN
+        self._stale = False
         self._looking = asyncio.Lock()
 
     async def mint(self, *, actor_word: str, actor_id: UUID, session_id: UUID, until: datetime) -> Minted:
@@ -139,7 +172,7 @@ class Tokens:
                 "sub": str(sub),
                 "sid": str(sid),
                 "exp": int(exp),
-                "iat": int(),
+                "iat": int(iat),
             }:
                 pass
             case _:
@@ -147,42 +180,61 @@ class Tokens:
         actor = taken_apart(sub)
         try:
             session_id, expires = UUID(hex=sid), datetime.fromtimestamp(exp, UTC)
+            issued = datetime.fromtimestamp(iat, UTC)
         except (ValueError, OverflowError, OSError):
             raise _refused("it says nothing that is known here") from None
         if actor is None or actor[0] not in ACTORS:
             raise _refused("it names nobody known here")
+        if issued > self._now() + MAY_BE_AHEAD:
+            raise _refused("it was made in the future")
         if expires <= self._now():
             raise unauthenticated("This token has expired; refresh the session, or sign in again.")
         return Claims(actor_id=actor[1], actor_word=actor[0], session_id=session_id, expires_at=expires)
 
     async def jwks(self) -> dict[str, Any]:
-        """The public keys, as others verify with them."""
-        await self._load()
-        return {"keys": [key.as_dict(private=False) for key in self._public.values()]}
+        """The public keys, as others verify with them: that of now, and those whose tokens still run."""
+        if self._stale or time.monotonic() - self._looked >= LOOKED_AGAIN:
+            await self._load()
+        now = self._now()
+        good = [each.key for each in self._public.values() if each.is_good(now)]
+        return {"keys": [key.as_dict(private=False) for key in good]}
+
+    def changed(self) -> None:
+        """Told by an event: there is a new key. It is looked for when the next token is signed or shown."""
+        self._stale = True
 
     async def _key_to_sign(self) -> tuple[str, OKPKey]:
-        if self._signing is None:
+        if self._signing is None or self._stale:
             await self._load()
         if self._signing is None:
             raise RuntimeError("There is no signing key: run `datawave migrate`.")
         return self._signing
 
     async def _key_to_verify(self, kid: str) -> OKPKey:
-        if kid not in self._public:
+        if self._stale or kid not in self._public:
             async with self._looking:  # whoever comes while somebody looks has the keys from them
-                if kid not in self._public and time.monotonic() - self._looked >= LOOKED_AGAIN:
+                looked_lately = time.monotonic() - self._looked < LOOKED_AGAIN
+                if self._stale or (kid not in self._public and not looked_lately):
                     await self._load()
-        if kid not in self._public:
-            raise _refused("it is signed with a key that is not known here")
-        return self._public[kid]
+        found = self._public.get(kid)
+        if found is None or not found.is_good(self._now()):
+            raise _refused("it is signed with a key that is not known here, or no longer")
+        return found.key
 
     async def _load(self) -> None:
-        self._looked = time.monotonic()
-        async with self._database.session() as session:
-            rows = (await session.scalars(select(SigningKey).order_by(SigningKey.created_at))).all()
-        now = self._now()
-        rows = [row for row in rows if row.retired_at is None or row.retired_at + 2 * ACCESS > now]
-        self._public = {row.kid: OKPKey.import_key(row.public) for row in rows}
+        self._looked, self._stale = time.monotonic(), False
+        try:
+            async with self._database.session() as session:
+                rows = (await session.scalars(select(SigningKey).order_by(SigningKey.created_at))).all()
+        except BaseException:
+            self._stale = True
+            raise
+        self._public = {
+            row.kid: Verifying(
+                OKPKey.import_key(row.public), row.retired_at + GOOD_AFTER if row.retired_at else None
+            )
+            for row in rows
+        }
         for row in rows:
             if row.retired_at is None:
                 opened = orjson.loads(self._keyring.open(row.sealed, f"signing:{row.kid}"))

@@ -9,12 +9,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import discovery, fanout, memory, reads, relay, streams
+from benchmarks import discovery, fanout, login, memory, reads, relay, streams
 from benchmarks.cores import cores
 from benchmarks.figures import Figure, table
 from benchmarks.results import Run, kept, machine, rounds, today
 
-QUESTIONS = ("discovery", "streams", "relay", "memory", "reads", "fanout")
+QUESTIONS = ("discovery", "streams", "relay", "memory", "reads", "fanout", "login")
 
 
 def main() -> int:
@@ -66,6 +66,8 @@ async def _answered(question: str, own: Path, given: argparse.Namespace) -> list
             return await _reads(own, given)
         case "fanout":
             return await _fanout(own, given)
+        case "login":
+            return await login.measure(own, product=product)
         case _:
             return await memory.measure(own, product=product)
 

@@ -24,6 +24,7 @@ from datawave.embedded.processes import CannotRun
 from datawave.kit.access import SYSTEM
 from datawave.kit.commands import Commands
 from datawave.kit.database import Database
+from datawave.kit.emails import folded
 from datawave.kit.errors import UserError
 from datawave.kit.ids import new_id
 from datawave.kit.secrets import Secret
@@ -114,7 +115,8 @@ async def _keep_keys(made: House, former: Keyring | None) -> None:
 async def _seal_anew(session: AsyncSession, keyring: Keyring, former: Keyring) -> None:
     await Vault(keyring).rewrap(session)
     sealed: list[tuple[Any, str]] = [(row, "authority") for row in await session.scalars(select(Authority))]
-    sealed += [(row, f"signing:{row.kid}") for row in await session.scalars(select(SigningKey))]
+    living = select(SigningKey).where(SigningKey.retired_at.is_(None))
+    sealed += [(row, f"signing:{row.kid}") for row in await session.scalars(living)]
     for row, about in sealed:
         if _opens(keyring, row.sealed, about):
             continue
@@ -213,7 +215,7 @@ async def set_password(settings: Settings, email: str, password: Secret) -> None
     """A new password for somebody who is locked out; their sessions end."""
     async with house(settings.database().reveal(), settings.master_key()) as made:
         async with made.database.session() as session:
-            user = await session.scalar(select(User).where(User.email == identity.folded(email)))
+            user = await session.scalar(select(User).where(User.email == folded(email)))
         if user is None:
             raise CannotRun(f"Nobody has the e-mail {email}.")
         try:
@@ -222,6 +224,12 @@ async def set_password(settings: Settings, email: str, password: Secret) -> None
             raise CannotRun(refused.message) from None
         arguments = {"user_id": user.id, "password_hash": await Passwords().hash(password)}
         await _run(made, identity.reset_password, arguments)
+
+
+async def rotate_signing_key(settings: Settings) -> str:
+    """A new key for access tokens, by its id; every process that serves hears of it."""
+    async with house(settings.database().reveal(), settings.master_key()) as made:
+        return await _run(made, identity.rotate_signing_key, {})
 
 
 async def _run(made: House, what: Any, arguments: dict[str, Any]) -> Any:

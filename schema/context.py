@@ -21,6 +21,7 @@ from datawave.kit.history import as_of
 from datawave.kit.ids import key_of, taken_apart
 from datawave.kit.live import Live
 from datawave.kit.loaders import Loaders
+from datawave.kit.secrets import Secret
 from datawave.transports.door import OperationContext, raw
 from schema.own import Touched
 from schema.rows import SHOWN, row_shown_by
@@ -30,6 +31,12 @@ SOMEBODY = UUID(int=0)
 
 R = TypeVar("R")
 N = TypeVar("N")
+
+
+def set_cookie(name: str, value: str | None, seconds: int, secure: bool) -> str:
+    """A cookie's header; without a value it takes the cookie away."""
+    age, only_tls = seconds if value else 0, "; Secure" if secure else ""
+    return f"{name}={value or ''}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{only_tls}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +59,9 @@ class Context(OperationContext):
     """A browser that asked for a cookie (`X-DataWave-Cookie: 1`) instead of tokens."""
     cookie_name: str = "datawave"
     cookie_secure: bool = False
+    device_cookie_name: str = "datawave_device"
+    device: Secret | None = None
+    """What a remembered device keeps, where a browser that asks for a cookie came with it."""
     current: Callable[[], Viewer] | None = None
     """The viewer as they are now: a stream outlives a change of rights."""
     tracking_id: UUID | None = None
@@ -71,10 +81,14 @@ class Context(OperationContext):
 
     def set_cookie(self, session: str | None, *, seconds: int = 30 * 86_400) -> None:
         """Gives the browser its session's id; None takes it away."""
-        age = seconds if session else 0
-        secure = "; Secure" if self.cookie_secure else ""
-        cookie = f"{self.cookie_name}={session or ''}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}"
-        self.headers.append(raw("set-cookie", cookie))
+        self._set_cookie(self.cookie_name, session, seconds)
+
+    def set_device_cookie(self, device: str, *, seconds: int) -> None:
+        """Gives the browser what makes it a remembered device."""
+        self._set_cookie(self.device_cookie_name, device, seconds)
+
+    def _set_cookie(self, name: str, value: str | None, seconds: int) -> None:
+        self.headers.append(raw("set-cookie", set_cookie(name, value, seconds, self.cookie_secure)))
 
     async def run(self, what: Command[..., R], *, idempotency_key: str | None = None, **arguments: Any) -> R:
         """Runs a command as the viewer; its id is the payload's `trackingId`."""

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "2026_11_22_programs"
-down_revision = "2026_11_22_groups"
+down_revision = "2026_11_22_people"
 branch_labels = None
 depends_on = None
 

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import ARRAY
 
 revision = "2026_11_22_values"
-down_revision = "2026_11_22_groups"
+down_revision = "2026_11_22_factors"
 branch_labels = None
 depends_on = None
 

@@ -11,10 +11,11 @@ from starlette.requests import HTTPConnection
 
 from auth.gate import Entered, Gate
 from datawave.kit.access import Viewer
-from datawave.kit.errors import UserError
+from datawave.kit.errors import AccessError, UserError
+from datawave.kit.secrets import Secret
 from datawave.transports.credentials import bearer_token
 from datawave.transports.door import Asked, Refused, Session
-from schema.context import Context, Platform
+from schema.context import Context, Platform, set_cookie
 
 WANTS_COOKIE = "x-datawave-cookie"
 LONGEST_CLIENT = 200
@@ -28,6 +29,11 @@ class CookieStyle:
     name: str
     secure: bool
 
+    @property
+    def device(self) -> str:
+        """The name of what a remembered device keeps."""
+        return f"{self.name}-device" if self.secure else f"{self.name}_device"
+
     @classmethod
     def of(cls, origin: str, port: int) -> CookieStyle:
         if origin.startswith("https://"):
@@ -38,16 +44,24 @@ class CookieStyle:
 class Inside:
     """One connection's session: rights follow the gate's while the connection stands."""
 
-    __slots__ = ("_cookie", "_entered", "_gate", "_listener", "_platform", "_wants_cookie")
+    __slots__ = ("_cookie", "_device", "_entered", "_gate", "_listener", "_platform", "_wants_cookie")
 
     def __init__(
-        self, gate: Gate, platform: Platform, entered: Entered, cookie: CookieStyle, *, wants_cookie: bool
+        self,
+        gate: Gate,
+        platform: Platform,
+        entered: Entered,
+        cookie: CookieStyle,
+        *,
+        wants_cookie: bool,
+        device: Secret | None,
     ) -> None:
         self._gate = gate
         self._platform = platform
         self._entered = entered
         self._cookie = cookie
         self._wants_cookie = wants_cookie
+        self._device = device
         self._listener: Callable[[], None] | None = None
 
     @property
@@ -83,6 +97,8 @@ class Inside:
             wants_cookie=self._wants_cookie,
             cookie_name=self._cookie.name,
             cookie_secure=self._cookie.secure,
+            device_cookie_name=self._cookie.device,
+            device=self._device,
             last_event_id=asked.last_event_id,
         )
 
@@ -117,15 +133,25 @@ class FrontDoor:
         try:
             entered = await self._gate.enter(token, cookie, address=address, client=client)
         except UserError as error:
-            raise Refused(error.code.value, error.message, extensions=error.extensions) from None
+            refused = Refused(error.code.value, error.message, extensions=error.extensions)
+            if token is None and isinstance(error, AccessError):
+                # Else the browser could not even sign in, as long as it keeps the cookie of an ended session.
+                refused.headers = {"set-cookie": set_cookie(self._cookie.name, None, 0, self._cookie.secure)}
+            raise refused from None
         if token is not None and connection.scope["type"] == "http":
             # A socket's own goes on with other tokens, so it is nobody else's.
             self._gate.remember(entered, token)
         return self._inside(connection, entered)
 
     def _inside(self, connection: HTTPConnection, entered: Entered) -> Inside:
-        wants = connection.headers.get(WANTS_COOKIE) == "1"
-        return Inside(self._gate, self._platform, entered, self._cookie, wants_cookie=wants)
+        wants = _wants_cookie(connection)
+        kept = connection.cookies.get(self._cookie.device) if wants else None
+        device = Secret(kept) if kept else None
+        return Inside(self._gate, self._platform, entered, self._cookie, wants_cookie=wants, device=device)
+
+
+def _wants_cookie(connection: HTTPConnection) -> bool:
+    return connection.headers.get(WANTS_COOKIE) == "1"
 
 
 def where(connection: HTTPConnection) -> tuple[str | None, str | None]:

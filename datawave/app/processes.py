@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from socket import socket
 
+    from auth.sessions import Lifetimes
     from datawave.app.serving import Serving
     from datawave.transports.leaving import Server
     from datawave.transports.limits import Limits
@@ -155,6 +156,7 @@ def serving(settings: Settings) -> Serving:
             allowed_hosts=frozenset(settings.private_hosts),
             own_ports=own_ports(settings),
         ),
+        lifetimes=lifetimes(settings),
         event_retention=timedelta(days=settings.event_retention) if settings.event_retention else None,
         extras={
             "settings": reference(settings),
@@ -195,6 +197,18 @@ def post(settings: Settings) -> object | None:
     from datawave.kit.mail import Post
 
     return Post(settings.smtp_url, settings.mail_sender) if settings.smtp_url is not None else None
+
+
+def lifetimes(settings: Settings) -> Lifetimes:
+    from auth.sessions import Lifetimes
+
+    return Lifetimes(
+        idle=timedelta(hours=settings.session_idle_hours),
+        longest=timedelta(days=settings.session_days),
+        refresh_idle=timedelta(days=settings.refresh_idle_days),
+        refresh_longest=timedelta(days=settings.refresh_days),
+        signing_key=timedelta(days=settings.signing_key_days),
+    )
 
 
 def surroundings(settings: Settings) -> object:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from auth.gate import Gate
 from auth.oidc import LoginServices
 from auth.rates import Rates
+from auth.sessions import Lifetimes, lasting
 from connectors.base import Guard
 from datawave.app import oauth, oidc, pages
 from datawave.app.core import Core
@@ -78,6 +79,7 @@ class Serving:
     failures_per_minute: int = 10
     guard: Guard = field(default_factory=Guard)
     "Where login services may be."
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
     extras: dict[str, Any] = field(default_factory=dict[str, Any])
     duties: bool = True
     event_retention: timedelta | None = None
@@ -153,7 +155,7 @@ async def api(core: Core, serving: Serving) -> AsyncGenerator[Served]:
     )
     measuring = asyncio.create_task(readiness.keep_measuring(), name="measuring")
     try:
-        with pages_of_lists.bounded(serving.page_size):
+        with pages_of_lists.bounded(serving.page_size), lasting(serving.lifetimes):
             app = _application(core, serving, gate, platform, readiness)
             yield Served(app=app, gate=gate, relay=relay, platform=platform)
     finally:
@@ -204,7 +206,9 @@ def _application(
     )
     programs = oauth.routes(gate, platform, issuer=serving.origin, limits=serving.limits)
     people = oidc.routes(platform.extras["oidc"], core.commands, gate, cookie, serving.origin)
-    beside = Bounded(Starlette(routes=[*graphql, *programs, *people, *others]), seconds=serving.limits.body_seconds)
+    beside = Bounded(
+        Starlette(routes=[*graphql, *programs, *people, *others]), seconds=serving.limits.body_seconds
+    )
     return _as_seen_from_outside(Front(routing.endpoints_of(graphql), beside), serving)
 
 

@@ -33,8 +33,15 @@ program = typer.Typer(
 user = typer.Typer(help="People who may sign in.", no_args_is_help=True)
 demo = typer.Typer(help="The demo source.", no_args_is_help=True)
 audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
+keys = typer.Typer(help="Keys that sign access tokens.", no_args_is_help=True)
 documents = typer.Typer(help="Documents that are asked for by their ids.", no_args_is_help=True)
-for group, name in ((user, "user"), (demo, "demo"), (audit, "audit"), (documents, "documents")):
+for group, name in (
+    (user, "user"),
+    (demo, "demo"),
+    (audit, "audit"),
+    (keys, "keys"),
+    (documents, "documents"),
+):
     program.add_typer(group, name=name)
 
 TO_PUT_AWAY = 10.0
@@ -364,3 +371,12 @@ def export_audit(since: Moment = None, until: Moment = None) -> None:
 
 def _in_utc(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment is not None else None
+
+
+@keys.command("rotate")
+def rotate_keys() -> None:
+    """Sign access tokens with a new key; nobody is signed out."""
+    from datawave import bootstrap
+
+    with reachable() as settings:
+        typer.echo(f"Access tokens are signed with {finish(bootstrap.rotate_signing_key(settings))} now.")

@@ -55,6 +55,7 @@ Names = Annotated[tuple[str, ...], NoDecode]
 Folders = Annotated[tuple[Path, ...], NoDecode]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Amount = Annotated[int, Field(ge=1)]
+Days = Annotated[int, Field(ge=1, le=3_650)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -112,7 +113,9 @@ class Limits(BaseSettings):
     limit_messages_per_second: Amount = setting(20, "Messages a second that a WebSocket may send for long.")
     limit_messages_burst: Amount = setting(200, "Messages that a WebSocket may send at once.")
     limit_sign_in_per_minute: Amount = setting(
-        10, "Failed sign-ins a minute for an address and for an account."
+        10,
+        "Failed sign-ins a minute for an address; and for an account, from devices that it does not know:"
+        " after so many these wait longer with each.",
     )
 
 
@@ -234,6 +237,13 @@ class Settings(Limits):
     event_retention: int | None = setting(
         None, "Days that events are kept, at least 30; without it for ever."
     )
+    session_idle_hours: Annotated[float, Field(gt=0, le=720)] = setting(
+        12.0, "Hours after which a browser's session ends that nobody uses."
+    )
+    session_days: Days = setting(30, "Days after which a browser's session ends in any case.")
+    refresh_idle_days: Days = setting(30, "Days in which a refresh token must be used.")
+    refresh_days: Days = setting(90, "Days after which a program's session ends in any case.")
+    signing_key_days: Days = setting(90, "Days after which access tokens are signed with a new key.")
     grace_days: Annotated[int, Field(ge=0, le=365)] = setting(
         7, "Days in which a decommissioned source can be brought back."
     )

@@ -1,40 +1,42 @@
-"""People, programs, roles, grants, sessions."""
+"""People, programs, roles, grants, sessions, second factors."""
 
-from datawave.kit.emails import folded
 from domain.identity.accounts import NewServiceAccount, add_user, create_service_account, reset_password
+from domain.identity.challenges import Challenged, challenge_sign_in, try_challenge
 from domain.identity.decisions import Decision, decide, held_everywhere, permissions_on
+from domain.identity.devices import device_named, forget_device, forget_devices
 from domain.identity.erasure import erases
 from domain.identity.events import (
+    DeviceRemembered,
+    DevicesForgotten,
     GrantRevoked,
+    MfaConfirmed,
+    MfaEnrolled,
+    MfaRemoved,
     PasswordSet,
+    RecoveryCodeUsed,
     RoleGranted,
     RoleRemoved,
     RoleSaved,
     ServiceAccountCreated,
     SessionsEnded,
     SessionStarted,
+    SignInChallenged,
+    SigningKeyRotated,
     UserAdded,
     UserInvited,
     UserStateChanged,
     UserUpdated,
 )
+from domain.identity.factors import (
+    FactorShown,
+    Fresh,
+    SecondFactor,
+    confirm_mfa,
+    enroll_mfa,
+    prove_anew,
+    remove_mfa,
+)
 from domain.identity.grants import end_expired_grants, grant_role, restore_grant, revoke_grant
-from domain.identity.invitations import (
-    Invited,
-    SendInvitation,
-    begin_invitation,
-    invite_user,
-    withdraw_invitation,
-)
-from domain.identity.letters import invitation_letter, reset_letter
-from domain.identity.links import Links, let_in, token_of
-from domain.identity.people import update_user
-from domain.identity.resets import (
-    SendPasswordReset,
-    begin_reset,
-    count_request,
-    request_password_reset,
-)
 from domain.identity.groups import (
     add_group_members,
     delete_group,
@@ -43,8 +45,18 @@ from domain.identity.groups import (
     restore_group_members,
     save_group,
 )
-from domain.identity.members import restore_workspace_member, set_workspace_member
 from domain.identity.identities import link_identity, restore_identity, unlink_identity
+from domain.identity.invitations import (
+    Invited,
+    SendInvitation,
+    begin_invitation,
+    invite_user,
+    withdraw_invitation,
+)
+from domain.identity.keys import rotate_old_signing_key, rotate_signing_key
+from domain.identity.letters import invitation_letter, reset_letter
+from domain.identity.links import Links, let_in, token_of
+from domain.identity.members import restore_workspace_member, set_workspace_member
 from domain.identity.oidc import (
     Aim,
     Answer,
@@ -54,6 +66,8 @@ from domain.identity.oidc import (
     begin_oidc_sign_in,
     sign_in_by_provider,
 )
+from domain.identity.people import update_user
+from domain.identity.proofs import Proof, prove_client, prove_password
 from domain.identity.provider_events import (
     IdentityLinked,
     IdentityUnlinked,
@@ -62,20 +76,24 @@ from domain.identity.provider_events import (
     OidcProviderSaved,
 )
 from domain.identity.providers import delete_oidc_provider, restore_oidc_provider, save_oidc_provider
+from domain.identity.resets import (
+    SendPasswordReset,
+    begin_reset,
+    count_request,
+    request_password_reset,
+)
 from domain.identity.roles import keep_built_in_roles, remove_role, restore_role, save_role
 from domain.identity.service_accounts import update_service_account
 from domain.identity.sessions import (
     NewPassword,
-    Proof,
     SignedIn,
     UsedAgain,
     checked_scopes,
+    end_other_sessions,
     end_reused_session,
     end_session,
     prepare_by_token,
     prepare_change,
-    prove_client,
-    prove_password,
     refresh_session,
     set_password,
     sign_in,
@@ -85,13 +103,21 @@ __all__ = [
     "Aim",
     "Answer",
     "Came",
+    "Challenged",
     "Decision",
+    "DeviceRemembered",
+    "DevicesForgotten",
+    "FactorShown",
+    "Fresh",
     "GrantRevoked",
     "IdentityLinked",
     "IdentityUnlinked",
     "Invited",
     "Links",
     "MembershipsSynced",
+    "MfaConfirmed",
+    "MfaEnrolled",
+    "MfaRemoved",
     "NewPassword",
     "NewServiceAccount",
     "OidcProviderDeleted",
@@ -100,15 +126,19 @@ __all__ = [
     "Prepared",
     "Proof",
     "ProviderSignIns",
+    "RecoveryCodeUsed",
     "RoleGranted",
     "RoleRemoved",
     "RoleSaved",
+    "SecondFactor",
     "SendInvitation",
     "SendPasswordReset",
     "ServiceAccountCreated",
     "SessionStarted",
     "SessionsEnded",
+    "SignInChallenged",
     "SignedIn",
+    "SigningKeyRotated",
     "UsedAgain",
     "UserAdded",
     "UserInvited",
@@ -119,17 +149,23 @@ __all__ = [
     "begin_invitation",
     "begin_oidc_sign_in",
     "begin_reset",
+    "challenge_sign_in",
     "checked_scopes",
+    "confirm_mfa",
     "count_request",
     "create_service_account",
     "decide",
     "delete_group",
     "delete_oidc_provider",
+    "device_named",
     "end_expired_grants",
+    "end_other_sessions",
     "end_reused_session",
     "end_session",
+    "enroll_mfa",
     "erases",
-    "folded",
+    "forget_device",
+    "forget_devices",
     "grant_role",
     "held_everywhere",
     "invitation_letter",
@@ -140,10 +176,12 @@ __all__ = [
     "permissions_on",
     "prepare_by_token",
     "prepare_change",
+    "prove_anew",
     "prove_client",
     "prove_password",
     "refresh_session",
     "remove_group_members",
+    "remove_mfa",
     "remove_role",
     "request_password_reset",
     "reset_letter",
@@ -156,6 +194,8 @@ __all__ = [
     "restore_role",
     "restore_workspace_member",
     "revoke_grant",
+    "rotate_old_signing_key",
+    "rotate_signing_key",
     "save_group",
     "save_oidc_provider",
     "save_role",
@@ -164,6 +204,7 @@ __all__ = [
     "sign_in",
     "sign_in_by_provider",
     "token_of",
+    "try_challenge",
     "unlink_identity",
     "update_service_account",
     "update_user",

@@ -15,12 +15,13 @@ from datawave.kit.commands import Shown, Tx, command, result
 from datawave.kit.emails import checked, skeleton
 from datawave.kit.errors import ErrorCode, InputError
 from datawave.kit.secrets import Secret
+from domain.identity.devices import forget_devices
 from domain.identity.events import PasswordSet, ServiceAccountCreated, UserAdded
 from domain.identity.grants import give_everywhere
 from domain.identity.links import end_links, let_in
 from domain.identity.sessions import end_sessions
 from domain.workspaces import checked_name
-from models.identity import AuthSession, ServiceAccount, User, UserState
+from models.identity import AuthSession, RememberedDevice, ServiceAccount, User, UserState
 
 ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('datawave.people', 0))")
 
@@ -59,6 +60,7 @@ async def reset_password(tx: Tx, *, user_id: UUID, password_hash: Secret) -> Use
     let_in(tx, user)
     await end_sessions(tx, AuthSession.actor_id == user.id, reason="password set")
     await end_links(tx, user.id)
+    await forget_devices(tx, RememberedDevice.user_id == user.id, reason="password set")
     tx.emit(PasswordSet(user_id=user.id))
     return user
 

@@ -184,3 +184,84 @@ class GroupMembersRemoved(Event):
     subject = ("group", "group_id")
     group_id: UUID
     actor_ids: Sequence[UUID]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInChallenged(Event):
+    """Somebody's password was right; the second factor is awaited."""
+
+    topics = ("actor:{user_id}",)
+    subject = ("user", "user_id")
+    user_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class MfaEnrolled(Event):
+    """A second factor is being set up; nobody is asked for it yet."""
+
+    topics = ("users", "actor:{user_id}")
+    subject = ("factor", "factor_id")
+    factor_id: UUID
+    user_id: UUID
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MfaConfirmed(Event):
+    """A second factor works from now on."""
+
+    topics = ("users", "actor:{user_id}")
+    subject = ("factor", "factor_id")
+    factor_id: UUID
+    user_id: UUID
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MfaRemoved(Event):
+    """A second factor was taken away."""
+
+    topics = ("users", "actor:{user_id}")
+    subject = ("factor", "factor_id")
+    factor_id: UUID
+    user_id: UUID
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoveryCodeUsed(Event):
+    """A recovery code was used in place of a code; so many are left."""
+
+    topics = ("actor:{user_id}",)
+    subject = ("factor", "factor_id")
+    factor_id: UUID
+    user_id: UUID
+    left: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceRemembered(Event):
+    """A device is not asked for a second factor for a while."""
+
+    topics = ("actor:{user_id}",)
+    subject = ("device", "device_id")
+    device_id: UUID
+    user_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevicesForgotten(Event):
+    """Devices are asked for a second factor again."""
+
+    topics = ("actor:{user_id}",)
+    device_ids: Sequence[UUID]
+    user_id: UUID
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SigningKeyRotated(Event):
+    """Access tokens are signed with a new key."""
+
+    topics = ("access",)
+    kid: str

@@ -17,6 +17,7 @@ from auth.permissions import Permission
 from datawave.kit.access import SYSTEM
 from datawave.kit.commands import SIGNED_IN, Tx, command
 from datawave.kit.duties import Duty, duty
+from datawave.kit.emails import checked
 from datawave.kit.errors import (
     ConflictError,
     ErrorCode,
@@ -24,7 +25,7 @@ from datawave.kit.errors import (
     not_found,
     unauthenticated,
 )
-from domain.identity.accounts import add_user, checked_email
+from domain.identity.accounts import add_user
 from domain.identity.grants import give_everywhere
 from domain.identity.provider_events import IdentityLinked, IdentityUnlinked, MembershipsSynced
 from domain.workspaces import checked_name
@@ -66,7 +67,7 @@ def _email(provider: OidcProvider, claims: Mapping[str, Any]) -> str | None:
     if said not in (True, "true") and not (said is None and provider.trusts_emails):
         return None
     try:
-        return checked_email(str(claims.get("email") or ""))
+        return checked(str(claims.get("email") or ""))
     except InputError:
         return None
 

@@ -1,13 +1,12 @@
 """Signing in and what follows: sessions begun, refreshed, ended, passwords set.
 
 What takes long or asks outside (Argon2, the counting of failures) comes before the command, since a command
-holds a transaction: `prove_…` find out who somebody is, the commands make or refuse the session and leave the
-record.
+holds a transaction: `prove_…` find out who somebody is (`proofs`), the commands make or refuse the session
+and leave the record.
 """
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,83 +18,47 @@ from sqlalchemy import ColumnElement, delete, select, update
 from auth.attempts import Attempts
 from auth.passwords import Passwords, refuse_weak
 from auth.permissions import Permission
-from auth.sessions import IDLE
+from auth.sessions import lifetimes
 from auth.tokens import digest, new_opaque
 from datawave.kit.commands import PUBLIC, SIGNED_IN, Shown, Tx, command, result
 from datawave.kit.database import Db
 from datawave.kit.duties import Duty, duty
-from datawave.kit.emails import folded
-from datawave.kit.errors import AccessError, ErrorCode, InputError, unauthenticated
+from datawave.kit.errors import AccessError, ErrorCode, InputError, forbidden, unauthenticated
 from datawave.kit.secrets import Secret
+from domain.identity.challenges import Challenged, challenged, use_challenge
+from domain.identity.devices import forget_devices, remember_device
 from domain.identity.events import PasswordSet, SessionsEnded, SessionStarted
-from domain.identity.tried import account_tried
+from domain.identity.factors import SecondFactor, confirmed_factors, has_totp, refuse_without_second
 from domain.identity.links import end_links, let_in
+from domain.identity.proofs import WRONG_PASSWORD, Proof, stands
+from domain.identity.tried import account_tried
 from models.identity import (
     AuthMethod,
     AuthSession,
     PasswordToken,
     RefreshToken,
-    ServiceAccount,
+    RememberedDevice,
+    SignInChallenge,
     User,
     UserState,
 )
 
-REFRESHED = timedelta(days=30)
 REMEMBERED = timedelta(days=90)
 """How long a session that is over is kept, for whoever asks where somebody signed in from."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Proof:
-    """Who somebody has shown to be; `against` is the kept hash that it was shown against and that must still
-    stand."""
-
-    actor_id: UUID
-    actor_word: str
-    against: Secret
 
 
 @result
 @dataclass(frozen=True, kw_only=True)
 class SignedIn:
-    """A session that has begun or goes on, and what its client keeps: a refresh token, or a cookie."""
+    """A session that has begun or goes on, and what its client keeps: a refresh token, or a cookie; and
+    what a remembered device keeps."""
 
     session: AuthSession
     refresh: Shown | None = None
     refresh_expires_at: datetime | None = None
     cookie: Shown | None = None
-
-
-async def prove_password(
-    db: Db, passwords: Passwords, attempts: Attempts, *, email: str, password: Secret, address: str | None
-) -> Proof | None:
-    """None where the e-mail or the password is wrong: it takes as long either way. RATE_LIMITED after too
-    many."""
-    begun = await attempts.begin(f"address:{address}" if address else None, f"account:{folded(email)}")
-    user = cast("User | None", await db.scalar(select(User).where(User.email == folded(email)[:320])))
-    hashed = user.password_hash if user is not None else None
-    if not await passwords.matches(hashed, password) or user is None or hashed is None:
-        return None
-    await attempts.succeeded(begun)
-    return Proof(actor_id=user.id, actor_word="user", against=Secret(hashed))
-
-
-async def prove_client(
-    db: Db, attempts: Attempts, *, client_id: str, client_secret: Secret, address: str | None
-) -> Proof | None:
-    begun = await attempts.begin(f"address:{address}" if address else None, f"client:{client_id}")
-    account = cast(
-        "ServiceAccount | None",
-        await db.scalar(select(ServiceAccount).where(ServiceAccount.client_id == client_id[:200])),
-    )
-    shown = digest(client_secret)
-    kept = [account.secret_hash, account.former_secret_hash] if account is not None else [None, None]
-    # As many comparisons for everybody; whether a former secret is still good is for the command to say.
-    fitting = [hmac.compare_digest(each or bytes(32), shown) for each in kept]
-    if account is None or not any(fitting):
-        return None
-    await attempts.succeeded(begun)
-    return Proof(actor_id=account.id, actor_word="service", against=Secret(shown.hex()))
+    device: Shown | None = None
+    device_expires_at: datetime | None = None
 
 
 @command(needs=PUBLIC, hides=("name",), about=account_tried)
@@ -108,17 +71,32 @@ async def sign_in(
     scopes: Sequence[str] | None = None,
     cookie: bool = False,
     lasts: timedelta | None = None,
+    second: SecondFactor | None = None,
+    challenge: Secret | None = None,
 ) -> SignedIn:
-    """Begins a session for whoever has proved who they are; `name` is what they called themselves."""
-    if proof is None or not await _stands(tx, proof):
-        raise unauthenticated(
-            "The client id or the secret is wrong, or the account is not active."
-            if method is AuthMethod.CLIENT_CREDENTIALS
-            else "The e-mail or the password is wrong, or the account is not active."
-        )
-    return await begin_session(
+    """Begins a session for whoever has proved who they are, with their second factor where they have one;
+    `name` is what they called themselves."""
+    if proof is None or not await stands(tx, proof):
+        raise unauthenticated(_why_refused(method, challenge))
+    if proof.actor_word == "user":
+        await refuse_without_second(tx, proof.actor_id, second)
+    if challenge is not None:
+        await use_challenge(tx, challenge)
+    signed = await begin_session(
         tx, proof.actor_word, proof.actor_id, method, scopes=scopes, cookie=cookie, lasts=lasts
     )
+    if proof.actor_word != "user" or second is None or not second.remember:
+        return signed
+    token, until = await remember_device(tx, proof.actor_id)
+    return replace(signed, device=Shown(value=token), device_expires_at=until)
+
+
+def _why_refused(method: AuthMethod, challenge: Secret | None) -> str:
+    if challenge is not None:
+        return "This sign-in has taken too long, or too many codes were wrong; begin it again."
+    if method is AuthMethod.CLIENT_CREDENTIALS:
+        return "The client id or the secret is wrong, or the account is not active."
+    return WRONG_PASSWORD
 
 
 def checked_scopes(scopes: Sequence[str] | None, *, path: Sequence[str]) -> list[str] | None:
@@ -136,24 +114,6 @@ def checked_scopes(scopes: Sequence[str] | None, *, path: Sequence[str]) -> list
     return sorted(set(scopes))
 
 
-async def _stands(tx: Tx, proof: Proof) -> bool:
-    """Whether the account is active and the secret still the one that was proved."""
-    if proof.actor_word == "user":
-        user = await tx.session.get(User, proof.actor_id)
-        return (
-            user is not None
-            and user.state is UserState.ACTIVE
-            and user.password_hash == proof.against.reveal()
-        )
-    account = await tx.session.get(ServiceAccount, proof.actor_id)
-    if account is None or not account.enabled:
-        return False
-    good = [account.secret_hash]
-    if account.former_secret_until is not None and tx.now < account.former_secret_until:
-        good.append(account.former_secret_hash)
-    return proof.against.reveal() in [each.hex() for each in good if each is not None]
-
-
 async def begin_session(
     tx: Tx,
     actor_word: str,
@@ -165,15 +125,19 @@ async def begin_session(
     lasts: timedelta | None = None,
 ) -> SignedIn:
     """A session for somebody who has proved, in whatever way, who they are. One that `lasts` for so long
-    cannot be refreshed: its program proves itself again."""
-    value = new_opaque()
+    cannot be refreshed: its program proves itself again. A browser's former session ends with it: whoever put
+    a cookie there is not signed in with it."""
+    if cookie and tx.viewer.session_id is not None:
+        former = (AuthSession.id == tx.viewer.session_id, AuthSession.cookie_hash.is_not(None))
+        await end_sessions(tx, *former, reason="signed in anew")
+    value, limits = new_opaque(), lifetimes()
     session = AuthSession(
         actor_id=actor_id,
         actor_word=actor_word,
         method=method,
         started_at=tx.now,
         last_seen_at=tx.now,
-        expires_at=tx.now + (lasts or (IDLE if cookie else REFRESHED)),
+        expires_at=tx.now + (lasts or (limits.idle if cookie else limits.refresh_idle)),
         address=tx.viewer.address,
         client=tx.viewer.client,
         cookie_hash=digest(value) if cookie else None,
@@ -191,7 +155,8 @@ async def begin_session(
 
 
 async def _with_refresh(tx: Tx, session: AuthSession, value: Secret) -> SignedIn:
-    expires_at = tx.now + REFRESHED
+    lasts = lifetimes()
+    expires_at = min(tx.now + lasts.refresh_idle, session.started_at + lasts.refresh_longest)
     tx.session.add(RefreshToken(token_hash=digest(value), session_id=session.id, expires_at=expires_at))
     session.expires_at = expires_at
     await tx.session.flush()
@@ -249,8 +214,22 @@ async def end_session(tx: Tx, *, session_id: UUID | None = None) -> AuthSession:
     return session
 
 
-async def end_sessions(tx: Tx, *which: ColumnElement[bool], reason: str) -> None:
-    """Ends those that have not ended, and tells every process of it."""
+@command(needs=SIGNED_IN)
+async def end_other_sessions(tx: Tx, *, user_id: UUID | None = None) -> int:
+    """Ends all of one's own sessions but this one, or, with the permission, all of somebody's; says how
+    many."""
+    if user_id is None or user_id == tx.viewer.actor_id:
+        which = [AuthSession.actor_id == tx.viewer.actor_id, AuthSession.id != tx.viewer.session_id]
+    elif tx.viewer.rights.scope(Permission.USER_UPDATE).everywhere:
+        user = await tx.get(User, user_id, needs=Permission.USER_UPDATE, path=["userId"], lock=False)
+        which = [AuthSession.actor_id == user.id]
+    else:
+        raise forbidden(Permission.USER_UPDATE, path=["userId"])
+    return await end_sessions(tx, *which, AuthSession.expires_at > tx.now, reason="ended")
+
+
+async def end_sessions(tx: Tx, *which: ColumnElement[bool], reason: str) -> int:
+    """Ends those that have not ended, and tells every process of it; says how many."""
     ended = await tx.session.execute(
         update(AuthSession)
         .where(*which, AuthSession.ended_at.is_(None))
@@ -263,6 +242,7 @@ async def end_sessions(tx: Tx, *which: ColumnElement[bool], reason: str) -> None
         by_owner.setdefault(row.actor_id, []).append(row.id)
     for owner, sessions in by_owner.items():
         tx.emit(SessionsEnded(session_ids=sessions, owner_id=owner, reason=reason))
+    return sum(map(len, by_owner.values()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,12 +266,11 @@ async def prepare_change(
         user = cast("User | None", await db.scalar(select(User).where(User.id == db.viewer.actor_id)))
     if user is None:
         raise InputError(ErrorCode.INVALID, "Only people have passwords.", path=["change"])
-    begun = await attempts.begin(f"account:{user.email}")
-    if not await passwords.matches(user.password_hash, current):
-        raise InputError(
-            ErrorCode.INVALID, "This is not the present password.", path=["change", "currentPassword"]
-        )
-    await attempts.succeeded(begun)
+    async with attempts.counted(slowing=f"own:{user.id}"):
+        if not await passwords.matches(user.password_hash, current):
+            raise InputError(
+                ErrorCode.INVALID, "This is not the present password.", path=["change", "currentPassword"]
+            )
     refuse_weak(new, [user.email, user.display_name], path=["change", "newPassword"])
     hashed = await passwords.hash(new)
     return NewPassword(user_id=user.id, against=Secret(user.password_hash or ""), token=None, hashed=hashed)
@@ -318,8 +297,9 @@ async def prepare_by_token(
 
 
 @command(needs=PUBLIC)
-async def set_password(tx: Tx, *, new: NewPassword, cookie: bool = False) -> SignedIn:
-    """Sets a person's password, ends all their sessions, and begins a new one."""
+async def set_password(tx: Tx, *, new: NewPassword, cookie: bool = False) -> SignedIn | Challenged:
+    """Sets a person's password, ends all their sessions, and begins a new one. Whoever came by a mail has
+    shown no second factor: where there is one, they are asked for it first."""
     user = await _owner(tx, new)
     tx.touches(user)
     user.password_hash = new.hashed.reveal()
@@ -328,7 +308,10 @@ async def set_password(tx: Tx, *, new: NewPassword, cookie: bool = False) -> Sig
     let_in(tx, user)
     await end_sessions(tx, AuthSession.actor_id == user.id, reason="password set")
     await end_links(tx, user.id)
+    await forget_devices(tx, RememberedDevice.user_id == user.id, reason="password set")
     tx.emit(PasswordSet(user_id=user.id))
+    if new.token is not None and has_totp(await confirmed_factors(tx, user.id)):
+        return await challenged(tx, user)
     return await begin_session(tx, "user", user.id, AuthMethod.PASSWORD, cookie=cookie)
 
 
@@ -360,9 +343,12 @@ async def _owner(tx: Tx, new: NewPassword) -> User:
 
 @duty(every=3600.0)
 async def forget_old_sessions(standing: Duty) -> None:
-    """Sessions long over go with their refresh tokens; links from mails go when they are no longer good."""
+    """Sessions long over go with their refresh tokens; links from mails, challenges and remembered devices go
+    when they are no longer good."""
     long_ago = standing.now - REMEMBERED
     await standing.session.execute(delete(AuthSession).where(AuthSession.expires_at < long_ago))
     await standing.session.execute(delete(PasswordToken).where(PasswordToken.expires_at < standing.now))
+    await standing.session.execute(delete(SignInChallenge).where(SignInChallenge.expires_at < standing.now))
+    await standing.session.execute(delete(RememberedDevice).where(RememberedDevice.expires_at < standing.now))
     spent = (RefreshToken.expires_at < standing.now) & RefreshToken.used_at.is_not(None)
     await standing.session.execute(delete(RefreshToken).where(spent))

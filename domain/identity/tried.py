@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from datawave.kit.database import Database
+from datawave.kit.emails import folded
 from models.identity import AuthMethod, ServiceAccount, User
 
 
@@ -19,7 +20,7 @@ async def account_tried(database: Database, arguments: Mapping[str, Any]) -> tup
     if arguments.get("method") is AuthMethod.CLIENT_CREDENTIALS:
         word, query = "service", select(ServiceAccount.id).where(ServiceAccount.client_id == name)
     else:
-        word, query = "user", select(User.id).where(User.email == name.casefold())
+        word, query = "user", select(User.id).where(User.email == folded(name))
     async with database.session() as session:
         found = await session.scalar(query)
     return (word, found) if found is not None else None

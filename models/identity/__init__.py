@@ -1,7 +1,8 @@
-"""People, programs, groups, roles, grants, sessions, login services, keys that sign."""
+"""People, programs, groups, roles, grants, sessions, second factors, login services, keys that sign."""
 
 from models.identity.access import Grant, Role
 from models.identity.apikeys import ApiKey
+from models.identity.factors import MfaFactor, MfaKind, RecoveryCode, RememberedDevice, SignInChallenge
 from models.identity.groups import Group, GroupMember
 from models.identity.keys import SigningKey
 from models.identity.people import PasswordToken, TokenKind, User, UserState
@@ -17,12 +18,17 @@ __all__ = [
     "Grant",
     "Group",
     "GroupMember",
+    "MfaFactor",
+    "MfaKind",
     "OidcAttempt",
     "OidcProvider",
     "PasswordToken",
+    "RecoveryCode",
     "RefreshToken",
+    "RememberedDevice",
     "Role",
     "ServiceAccount",
+    "SignInChallenge",
     "SigningKey",
     "TokenKind",
     "User",

@@ -14,10 +14,12 @@ from graphql import (
 )
 
 from auth.access import limited
+from auth.sessions import lifetimes
 from datawave.kit.access import SYSTEM
 from datawave.kit.access import Viewer as Asking
 from datawave.kit.errors import ErrorCode, InputError
 from datawave.kit.ids import key_of
+from datawave.kit.secrets import Secret
 from domain import identity
 from models import identity as rows
 from resolvers.identity.providers import come_back
@@ -25,7 +27,13 @@ from schema.context import Context, Info
 from schema.fields import mutation
 from schema.gate import gate_of
 from schema.identity.sessions import (
+    ClientCredentialsInput,
+    EndOtherSessionsInput,
+    PasswordSignInInput,
+    RecoverySignInInput,
     RefreshSessionInput,
+    SecondFactorSignInInput,
+    SessionsPayload,
     SetPasswordInput,
     SignInInput,
     SignInPayload,
@@ -39,45 +47,24 @@ TRIES = frozenset({"signIn", "refreshSession", "setPassword"})
 
 @strawberry.type
 class Mutations:
-    @mutation(runs=identity.sign_in, description="Sign in, by password, client credentials or OIDC code.")
+    @mutation(
+        runs=identity.sign_in,
+        description="Sign in, by password (with a second factor, at once or in a second step), by recovery"
+        " code, by client credentials, or by an OIDC code.",
+    )
     async def sign_in(self, info: Info, input: SignInInput) -> SignInPayload:
         _refuse_many_tries(info)
-        context, gate = info.context, gate_of(info)
         if (brought := given(input.oidc_code)) is not None:
             return await _signed_in(info, await come_back(info, brought))
-        address = context.viewer.address
-        scopes = None
         if (by := given(input.password)) is not None:
-            name, method = by.email, rows.AuthMethod.PASSWORD
-            proof = await identity.prove_password(
-                context.db,
-                gate.passwords,
-                gate.attempts,
-                email=by.email,
-                password=by.password,
-                address=address,
-            )
-        else:
-            program = given(input.client_credentials)
-            assert program is not None, "the input is @oneOf"
-            name, method = program.client_id, rows.AuthMethod.CLIENT_CREDENTIALS
-            scopes = identity.checked_scopes(given(program.scopes), path=["clientCredentials", "scopes"])
-            proof = await identity.prove_client(
-                context.db,
-                gate.attempts,
-                client_id=program.client_id,
-                client_secret=program.client_secret,
-                address=address,
-            )
-        signed = await context.run(
-            identity.sign_in,
-            name=name[:320],
-            method=method,
-            proof=proof,
-            scopes=scopes,
-            cookie=context.wants_cookie,
-        )
-        return await _signed_in(info, signed)
+            return await _by_password(info, by)
+        if (second := given(input.second_factor)) is not None:
+            return await _by_challenge(info, second)
+        if (recovery := given(input.recovery)) is not None:
+            return await _by_recovery_code(info, recovery)
+        program = given(input.client_credentials)
+        assert program is not None, "the input is @oneOf"
+        return await _by_client_credentials(info, program)
 
     @mutation(
         runs=identity.refresh_session,
@@ -111,6 +98,23 @@ class Mutations:
         return DonePayload(done=True)
 
     @mutation(
+        runs=identity.end_other_sessions,
+        description="End all of one's own sessions but this one, or all of somebody's with `user:update`.",
+    )
+    async def end_other_sessions(
+        self, info: Info, input: EndOtherSessionsInput | None = strawberry.UNSET
+    ) -> SessionsPayload:
+        wanted = given(input)
+        whose = given(wanted.user_id) if wanted else None
+        ended = await info.context.run(
+            identity.end_other_sessions,
+            idempotency_key=wanted.idempotency_key if wanted else None,
+            user_id=key_of("user", whose, path=["userId"]) if whose else None,
+        )
+        await gate_of(info).sessions.look()
+        return SessionsPayload(ended=ended)
+
+    @mutation(
         runs=identity.set_password,
         description="Set one's password, by the old one or by a token from a mail; all other sessions end.",
     )
@@ -138,7 +142,118 @@ class Mutations:
             )
         signed = await context.run(identity.set_password, new=new, cookie=context.wants_cookie)
         await gate.look()
+        if isinstance(signed, identity.Challenged):
+            return _challenged(signed)
         return await _signed_in(info, signed)
+
+
+async def _by_password(info: Info, by: PasswordSignInInput) -> SignInPayload:
+    context = info.context
+    totp = given(by.totp)
+    second = identity.SecondFactor(
+        totp=Secret(totp) if totp is not None else None,
+        device=given(by.device_token) or context.device,
+        remember=bool(given(by.remember_device)),
+    )
+    return await _with_password(info, by.email, by.password, second)
+
+
+async def _by_recovery_code(info: Info, by: RecoverySignInInput) -> SignInPayload:
+    second = identity.SecondFactor(recovery_code=by.recovery_code)
+    return await _with_password(info, by.email, by.password, second)
+
+
+async def _with_password(
+    info: Info, email: str, password: Secret, second: identity.SecondFactor
+) -> SignInPayload:
+    context, gate = info.context, gate_of(info)
+    proof = await identity.prove_password(
+        context.db,
+        gate.passwords,
+        gate.attempts,
+        email=email,
+        password=password,
+        address=context.viewer.address,
+        device=second.device,
+    )
+    if proof is not None and proof.needs_second and not second.has_code:
+        return _challenged(await context.run(identity.challenge_sign_in, name=email[:320], proof=proof))
+    return await _proved(info, email, proof, second)
+
+
+async def _by_challenge(info: Info, by: SecondFactorSignInInput) -> SignInPayload:
+    totp, code = given(by.totp), given(by.recovery_code)
+    if (totp is None) == (code is None):
+        raise InputError(
+            ErrorCode.REQUIRED, "Send the code: `totp`, or `recoveryCode`.", path=["secondFactor", "totp"]
+        )
+    second = identity.SecondFactor(
+        totp=Secret(totp) if totp is not None else None,
+        recovery_code=code,
+        remember=bool(given(by.remember_device)),
+    )
+    async with gate_of(info).attempts.counted(_address(info)):
+        proof = await info.context.run(identity.try_challenge, challenge=by.challenge)
+        return await _proved(info, "", proof, second, challenge=by.challenge)
+
+
+async def _proved(
+    info: Info,
+    name: str,
+    proof: identity.Proof | None,
+    second: identity.SecondFactor,
+    *,
+    challenge: Secret | None = None,
+) -> SignInPayload:
+    """A wrong code counts against the account, or against the device it knows."""
+    context = info.context
+    slowing = proof.slowing if proof is not None and second.has_code else None
+    async with gate_of(info).attempts.counted(slowing=slowing):
+        signed = await context.run(
+            identity.sign_in,
+            name=name[:320],
+            method=rows.AuthMethod.PASSWORD,
+            proof=proof,
+            cookie=context.wants_cookie,
+            second=second,
+            challenge=challenge,
+        )
+    return await _signed_in(info, signed)
+
+
+async def _by_client_credentials(info: Info, program: ClientCredentialsInput) -> SignInPayload:
+    context, gate = info.context, gate_of(info)
+    scopes = identity.checked_scopes(given(program.scopes), path=["clientCredentials", "scopes"])
+    proof = await identity.prove_client(
+        context.db,
+        gate.attempts,
+        client_id=program.client_id,
+        client_secret=program.client_secret,
+        address=context.viewer.address,
+    )
+    signed = await context.run(
+        identity.sign_in,
+        name=program.client_id[:320],
+        method=rows.AuthMethod.CLIENT_CREDENTIALS,
+        proof=proof,
+        scopes=scopes,
+        cookie=context.wants_cookie,
+    )
+    return await _signed_in(info, signed)
+
+
+def _address(info: Info) -> str | None:
+    address = info.context.viewer.address
+    return f"address:{address}" if address else None
+
+
+def _challenged(made: identity.Challenged) -> SignInPayload:
+    value = made.challenge.value
+    return SignInPayload(
+        mfa_required=True,
+        challenge=value.reveal() if value is not None else None,
+        challenge_expires_at=made.expires_at,
+    )
 
 
 async def _signed_in(info: Info, signed: identity.SignedIn) -> SignInPayload:
@@ -148,9 +263,15 @@ async def _signed_in(info: Info, signed: identity.SignedIn) -> SignInPayload:
     before = context.viewer
     viewer = seat.actor.viewer(session_id=session.id, address=before.address, client=before.client)
     _goes_on_as(context, replace(viewer, rights=limited(viewer.rights, session.scopes)))
+    if signed.cookie is not None and before.session_id is not None:
+        await gate.sessions.look()  # the browser's former session has ended
+    device = signed.device.value if signed.device is not None else None
     if signed.cookie is not None and signed.cookie.value is not None:
-        context.set_cookie(signed.cookie.value.reveal())
-        return SignInPayload(viewer=Viewer(row=context.viewer))
+        context.set_cookie(signed.cookie.value.reveal(), seconds=int(lifetimes().longest.total_seconds()))
+        if device is not None:
+            lasts = (signed.device_expires_at or gate.now()) - gate.now()
+            context.set_device_cookie(device.reveal(), seconds=int(lasts.total_seconds()))
+        return SignInPayload(viewer=Viewer(row=context.viewer), device_expires_at=signed.device_expires_at)
     assert signed.refresh is not None
     assert signed.refresh.value is not None
     assert signed.refresh_expires_at is not None
@@ -166,7 +287,12 @@ async def _signed_in(info: Info, signed: identity.SignedIn) -> SignInPayload:
         refresh_token=signed.refresh.value.reveal(),
         refresh_expires_at=signed.refresh_expires_at,
     )
-    return SignInPayload(tokens=tokens, viewer=Viewer(row=context.viewer))
+    return SignInPayload(
+        tokens=tokens,
+        viewer=Viewer(row=context.viewer),
+        device_token=device.reveal() if device is not None else None,
+        device_expires_at=signed.device_expires_at,
+    )
 
 
 def _goes_on_as(context: Context, viewer: Asking) -> None:

@@ -8,7 +8,7 @@ from datawave.kit.access import visible
 from datawave.kit.given import among
 from datawave.kit.pages import Key
 from datawave.kit.reads import Of, Rows, at_most
-from models.identity import AuthSession, ExternalIdentity, Grant, Group, GroupMember
+from models.identity import AuthSession, ExternalIdentity, Grant, Group, GroupMember, RememberedDevice
 
 MOST_SESSIONS = 100
 """Of each person, the newest."""
@@ -35,6 +35,14 @@ def living_sessions(of: Of) -> Rows:
     return Rows(
         query=query, row=row, by=row.actor_id, order=[Key(row.last_seen_at, descending=True), Key(row.id)]
     )
+
+
+def remembered_devices(of: Of) -> Rows:
+    """Devices that are remembered still, the last used first; a person has few."""
+    row = RememberedDevice
+    query = select(row).where(row.expires_at > text("datawave_now()"), visible(row, of.viewer))
+    order = [Key(row.last_used_at, descending=True), Key(row.id)]
+    return Rows(query=query, row=row, by=row.user_id, order=order)
 
 
 def grants(of: Of) -> Rows:

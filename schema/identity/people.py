@@ -9,17 +9,19 @@ import strawberry
 from strawberry.scalars import ID
 
 from auth import permissions as known
+from datawave.kit.pages import Key
 from datawave.kit.reads import Shape
 from models import identity as rows
 from resolvers.loaders import identity as loaders
 from resolvers.loaders import programs as program_loaders
-from schema.reads import related
+from schema.reads import many, related
 from schema.rows import FromRow
 from schema.shapes import Actor, Node, Payload, Timestamped, Versioned
 
 if TYPE_CHECKING:
     from schema.identity.access import Grant
     from schema.identity.apikeys import ApiKey
+    from schema.identity.factors import MfaFactor, RememberedDevice
     from schema.identity.groups import Group
     from schema.identity.providers import ExternalIdentity
     from schema.identity.sessions import AuthSession
@@ -50,6 +52,17 @@ class User(FromRow, Node, Actor, Timestamped, Versioned, shows=rows.User):
         program_loaders.living_keys,
         description="One's own, or anybody's with the permission; those that are good, the newest first.",
         needs=known.Permission.APIKEY_CREATE,
+    )
+    mfa_factors: list[MfaFactor] = many(
+        rows.MfaFactor.user_id,
+        order_by=[Key(rows.MfaFactor.created_at), Key(rows.MfaFactor.id)],
+        description="Second factors, those included that are not confirmed yet.",
+    )
+    devices: list[RememberedDevice] | None = related(
+        Shape.MANY,
+        loaders.remembered_devices,
+        description="Remembered devices, one's own, or anybody's with the permission; the last used first.",
+        needs=known.Permission.USER_UPDATE,
     )
     grants: list[Grant] = related(Shape.MANY, loaders.grants)
     groups: list[Group] = related(Shape.MANY, loaders.groups, description="By name.")

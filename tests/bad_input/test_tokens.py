@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey, OKPKey
 
+from auth.gate import Gate
+from auth.tokens import ALGORITHM
 from tests import furnished
 from tests.bad_input.answers import refusal
 from tests.client import Client
@@ -85,3 +90,89 @@ async def test_a_socket_with_a_bad_token_is_told_why_and_closed(api: Client) -> 
     ):
         async with api.as_("a.b.c").socket():
             raise AssertionError("it was let in")
+
+
+def _signed(key: Any, header: dict[str, Any], claims: dict[str, Any], algorithm: str = ALGORITHM) -> str:
+    return jwt.encode(header, claims, key, algorithms=[algorithm], default_type=None)
+
+
+def platforms_key(gate: Gate) -> tuple[str, OKPKey]:
+    """The worst of thefts."""
+    kept = gate.tokens._signing  # pyright: ignore[reportPrivateUsage]
+    assert kept is not None
+    return kept
+
+
+def wrong_tokens(gate: Gate, access: str) -> dict[str, str]:
+    """What somebody may try who has a token, the public keys and keys of their own; and the platform's own
+    key on claims that it never makes."""
+    kid, key = platforms_key(gate)
+    claims: dict[str, Any] = dict(jwt.decode(access, key, algorithms=[ALGORITHM]).claims)
+    header = {"alg": ALGORITHM, "kid": kid, "typ": "at+jwt"}
+    now, own = int(gate.now().timestamp()), OKPKey.generate_key("Ed25519")
+    public: dict[str, Any] = dict(key.as_dict(private=False))
+    confused = {"alg": "HS256", "kid": kid, "typ": "at+jwt"}
+    head, body, signature = access.split(".")
+    return {
+        "of another key": _signed(own, header, claims),
+        "with its key in the header": _signed(own, header | {"jwk": own.as_dict(private=False)}, claims),
+        "with an address of keys": _signed(own, header | {"jku": "https://evil.example/jwks.json"}, claims),
+        "of a key nobody knows": _signed(own, header | {"kid": own.thumbprint()}, claims),
+        "whose kid is a path": _signed(own, header | {"kid": "../../dev/null"}, claims),
+        "whose kid is SQL": _signed(own, header | {"kid": "' OR '1'='1"}, claims),
+        "keyed with the public key": _signed(
+            OctKey.import_key(public["x"]), confused, claims, algorithm="HS256"
+        ),
+        "keyed with the public JWK": _signed(
+            OctKey.import_key(json.dumps(public)), confused, claims, algorithm="HS256"
+        ),
+        "with no signature": unsigned(access),
+        "with no signature of our kind": f"{_part(header | {'alg': 'none'})}.{body}.",
+        "cut short": f"{head}.{body}",
+        "cut in its signature": f"{head}.{body}.{signature[:-4]}",
+        "with other claims": f"{head}.{_part(claims | {'sub': 'user_' + '0' * 32})}.{signature}",
+        "for another service": _signed(key, header, claims | {"aud": "elsewhere"}),
+        "for several": _signed(key, header, claims | {"aud": ["datawave", "elsewhere"]}),
+        "of another service": _signed(key, header, claims | {"iss": "https://evil.example"}),
+        "from the future": _signed(key, header, claims | {"iat": now + 120}),
+        "that has run out": _signed(key, header, claims | {"exp": now - 1}),
+        "without an end": _signed(key, header, {k: v for k, v in claims.items() if k != "exp"}),
+        "whose end is a word": _signed(key, header, claims | {"exp": "never"}),
+        "of no session": _signed(key, header, claims | {"sid": "0" * 32}),
+        "of an agent": _signed(key, header, claims | {"sub": "agent_" + "0" * 32}),
+        "of another kind": _signed(key, header | {"typ": "JWT"}, claims),
+        "of another's session": _signed(key, header, claims | {"sub": "user_" + "0" * 32}),
+    }
+
+
+def _part(value: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+async def test_every_kind_of_wrong_token_is_refused(api: Client, house: House) -> None:
+    access, _ = await tokens(api)
+    wrong = wrong_tokens(house.served.gate, access)
+    let_in = [
+        name
+        for name, token in wrong.items()
+        if (await refusal(api.as_(token), SOURCES)).code != "UNAUTHENTICATED"
+    ]
+    assert let_in == []
+    assert (await api.as_(access).data(SOURCES))["dataSources"] is not None
+
+
+async def test_a_clock_that_is_a_little_ahead_is_forgiven(api: Client, house: House) -> None:
+    access, _ = await tokens(api)
+    gate = house.served.gate
+    kid, key = platforms_key(gate)
+    claims = dict(jwt.decode(access, key, algorithms=[ALGORITHM]).claims)
+    header = {"alg": ALGORITHM, "kid": kid, "typ": "at+jwt"}
+    ahead = _signed(key, header, claims | {"iat": int(gate.now().timestamp()) + 30})
+    assert (await api.as_(ahead).data(SOURCES))["dataSources"] is not None
+
+
+async def test_a_token_of_a_megabyte_is_refused_before_it_is_read(api: Client) -> None:
+    headers = {"authorization": f"Bearer {'a' * 1_000_000}"}
+    answer = await api.http.post("/graphql", json={"query": SOURCES}, headers=headers)
+    assert 400 <= answer.status_code < 500
+    assert (await refusal(api.as_(None), SOURCES)).code == "UNAUTHENTICATED"

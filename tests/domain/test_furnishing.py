@@ -123,6 +123,11 @@ async def test_the_command_line_adds_people_and_opens_locked_doors(database: str
     ):
         with pytest.raises(CannotRun):
             await refused
+    fresh = await bootstrap.rotate_signing_key(settings)
+    async with connected.session() as session:
+        keys = {row.kid: row for row in await session.scalars(select(SigningKey))}
+    assert [kid for kid, row in keys.items() if row.retired_at is None] == [fresh]
+    assert [row.sealed for kid, row in keys.items() if kid != fresh] == [b""]
     assert (await trail.verify(settings)).intact
     await connected.close()
 
