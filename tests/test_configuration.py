@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from datawave.app.processes import limits, serving
+from auth.sessions import Lifetimes
+from datawave.app.processes import lifetimes, limits, serving
 from datawave.settings import Settings, load
 from tests import furnished, servers
 from tests.client import Answer
@@ -96,3 +98,13 @@ async def test_pages_are_as_long_as_the_setting_says(
 def test_limits_of_header_lines_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     found = limits(read(monkeypatch, limit_header_bytes="2000", limit_header_seconds="0.5"))
     assert (found.header_bytes, found.header_seconds) == (2_000, 0.5)
+
+
+def test_how_long_signing_in_lasts_is_said_by_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = lifetimes(read(monkeypatch))
+    assert usual == Lifetimes()
+    said = {"session_idle_hours": "0.5", "session_days": "7", "refresh_idle_days": "2", "refresh_days": "3"}
+    found = lifetimes(read(monkeypatch, **said, signing_key_days="14"))
+    assert (found.idle, found.longest) == (timedelta(minutes=30), timedelta(days=7))
+    assert (found.refresh_idle, found.refresh_longest) == (timedelta(days=2), timedelta(days=3))
+    assert found.signing_key == timedelta(days=14)

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
+from auth.permissions import Permission
 from auth.tokens import digest, new_opaque
-from datawave.kit.commands import PUBLIC, Shown, Tx, command, result
+from datawave.kit.commands import Shown, Tx, command, result
 from datawave.kit.errors import unauthenticated
 from datawave.kit.secrets import Secret
 from domain.identity.events import SignInChallenged
@@ -29,9 +30,10 @@ class Challenged:
     expires_at: datetime
 
 
-@command(needs=PUBLIC)
+@command(needs=Permission.USER_UPDATE)
 async def challenge_sign_in(tx: Tx, *, name: str, proof: Proof) -> Challenged:
-    """The password was right; `name` is what they called themselves."""
+    """The password was right; `name` is what they called themselves. Run by the platform itself: nobody is
+    signed in yet."""
     user = await standing_user(tx, proof)
     if user is None:
         raise unauthenticated(WRONG_PASSWORD)
@@ -56,10 +58,11 @@ async def challenged(tx: Tx, user: User) -> Challenged:
     return Challenged(challenge=Shown(value=value), expires_at=expires_at)
 
 
-@command(needs=PUBLIC, recorded=False)
+@command(needs=Permission.USER_UPDATE, recorded=False)
 async def try_challenge(tx: Tx, *, challenge: Secret) -> Proof | None:
     """Counts a try, before it is made, so that it counts whatever becomes of it; None for a challenge that is
-    not, or no longer, good for whoever shows it. The sign-in that follows leaves the record."""
+    not, or no longer, good for whoever shows it. Run by the platform itself; the sign-in that follows leaves
+    the record."""
     kept = (
         await tx.session.execute(
             update(SignInChallenge)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import httpx2
 
-from tests import furnished
+from auth.sessions import Lifetimes
+from tests import furnished, servers
 from tests.client import Client
-from tests.fixtures.api import House
+from tests.fixtures.api import House, house_at
 from tests.fixtures.clock import HouseClock
 from tests.identity.signing_in import MINE, PASSWORD, SIGN_IN, code, person
 
@@ -131,3 +133,18 @@ async def test_sessions_are_seen_and_ended_by_their_owner_and_by_an_administrato
     assert (await mine.data(WHO))["viewer"] is not None
     assert (await api.done(END_OTHERS, u=owner["id"]))["ended"] == 1
     assert code(await mine.ask(WHO)) == "UNAUTHENTICATED"
+
+
+async def test_the_limits_are_those_that_the_program_was_given(valkey: servers.ValkeySpace) -> None:
+    given = Lifetimes(idle=timedelta(minutes=5), refresh_idle=timedelta(hours=1))
+    async with furnished.fresh_database() as url, house_at(url, valkey, lifetimes=given) as house:
+        clock = HouseClock(house.core.database, house.core.commands)
+        client = Client(house.url)
+        tokens = (await client.done(SIGN_IN, i=admin()))["tokens"]
+        async with page(house) as browser:
+            await asked(browser, SIGN_IN, i=admin())
+            await clock.shift(minutes=6)
+            await house.served.gate.look()
+            assert code((await asked(browser, WHO)).json()) == "UNAUTHENTICATED"
+        await clock.shift(hours=1)
+        assert code(await client.ask(REFRESH, t=tokens["refreshToken"])) == "UNAUTHENTICATED"
