@@ -232,20 +232,21 @@ async def test_an_answer_that_names_another_issuer_is_refused(there: There) -> N
             assert "another service" in refused.text
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "//evil.example", "/\\evil.example", "https://evil.example", "https:evil.example",
-        "/%2F/evil.example",
-        "/%2fevil.example", "/%5Cevil.example", "/%255cevil.example", "/\t/evil.example", "/%09/evil.example",
-        "/%0d%0aset-cookie:a=b", "javascript:alert(1)", "evil.example", "", "/auth/oidc/callback",
-        "/\u2028/evil", "/" + "a" * 2_000, "/a//b", "http:/evil.example", "/%e3%80%82//evil.example",
-    ],
+ELSEWHERE = (
+    "//evil.example", "/\\evil.example", "https://evil.example", "https:evil.example",
+    "/%2F/evil.example",
+    "/%2fevil.example", "/%5Cevil.example", "/%255cevil.example", "/\t/evil.example", "/%09/evil.example",
+    "/%0d%0aset-cookie:a=b", "javascript:alert(1)", "evil.example", "", "/auth/oidc/callback",
+    "/\u2028/evil", "/" + "a" * 2_000, "/a//b", "http:/evil.example", "/%e3%80%82//evil.example",
 )  # fmt: skip
-async def test_nobody_is_sent_elsewhere_afterwards(there: There, path: str) -> None:
+
+
+async def test_nobody_is_sent_elsewhere_afterwards(there: There, subtests: pytest.Subtests) -> None:
     async with there.browser() as browser:
-        refused = await browser.http.get(there.house.url + there.start, params={"return": path})
-        assert (refused.status_code, "set-cookie" in refused.headers) == (400, False)
+        for path in ELSEWHERE:
+            with subtests.test(path[:40]):
+                refused = await browser.http.get(there.house.url + there.start, params={"return": path})
+                assert (refused.status_code, "set-cookie" in refused.headers) == (400, False)
 
 
 async def test_without_a_word_one_comes_home(there: There) -> None:

@@ -82,7 +82,7 @@ def header(key: Any = None, **header: Any) -> Callable[[Liar], None]:
 def with_the_public_key_as_secret(service: Liar) -> None:
     """Who takes the algorithm from the token takes a public key for a shared secret."""
     service.header = {"alg": "HS256", "kid": "first"}
-    service.signed_with = OctKey.import_key(service.key.as_pem(private=False))
+    service.signed_with = service.key.as_pem(private=False)
 
 
 def published_as_shared(service: Liar) -> None:
