@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -106,21 +107,23 @@ async def test_a_hidden_id_is_answered_as_one_of_nothing(house: House, shop: Sho
 
 async def test_a_stream_tells_nothing_of_what_is_elsewhere(house: House, shop: Shop, member: Member) -> None:
     hidden = await hide(house, shop)
+    asked = [
+        [
+            (f"{place} = {word}", *_at(place, each), each)
+            for word, text in hidden.ids.items()
+            for each in _two(word, text)
+        ]
+        for place in places()
+        if place.type == "ID" and place.kind == "subscription"
+    ]
+    asked.append([(each, f"subscription {{ {each} }}", {}, "nothing") for each in PLAIN])
     streams: list[tuple[str, asyncio.Task[Any]]] = []
-    async with member.client.socket() as socket:
-        for place in places():
-            if place.type == "ID" and place.kind == "subscription":
-                for word, text in hidden.ids.items():
-                    for each in (text, f"{word}_{new_id().hex}"):
-                        document, variables = _at(place, each)
-                        name = f"{place} = {word}"
-                        task = asyncio.create_task(_first(socket, document, variables, each))
-                        streams.append((name, task))
-        plain = ("catalogChanged { __typename }", "dataSourceChanged { __typename }")
-        for document in (*plain, "runsAdvanced { __typename }", "eventRecorded { type data }"):
-            task = asyncio.create_task(_first(socket, f"subscription {{ {document} }}", {}, "nothing"))
-            streams.append((document, task))
-        seen = f'subscription {{ catalogChanged(filter: {{workspaceId: "{member.main}"}}) {{ __typename }} }}'
+    async with AsyncExitStack() as sockets:
+        for together in asked:
+            socket = await sockets.enter_async_context(member.client.socket())
+            streams += [(name, asyncio.create_task(_first(socket, *more))) for name, *more in together]
+        main = f'{{workspaceId: "{member.main}"}}'
+        seen = f"subscription {{ catalogChanged(filter: {main}) {{ __typename }} }}"
         visible = asyncio.create_task(_first(socket, seen, {}, "nothing"))
         await asyncio.wait([visible], timeout=0.5)
         await _change(hidden, shop)
@@ -135,6 +138,19 @@ async def test_a_stream_tells_nothing_of_what_is_elsewhere(house: House, shop: S
     for name, results in told.items():
         assert len(set(results)) <= 1, (name, results)
         assert not any(WORD in each.lower() for each in results), (name, results)
+
+
+PLAIN = (
+    "catalogChanged { __typename }",
+    "dataSourceChanged { __typename }",
+    "runsAdvanced { __typename }",
+    "eventRecorded { type data }",
+)
+
+
+def _two(word: str, text: str) -> tuple[str, str]:
+    """The id of something that is hidden, and one of nothing."""
+    return text, f"{word}_{new_id().hex}"
 
 
 async def _first(socket: Socket, document: str, variables: dict[str, Any], text: str) -> str:
@@ -154,6 +170,17 @@ async def _change(hidden: Hidden, shop: Shop) -> None:
         s=hidden.ids["source"],
     )
     await shop.update("orders", description="What they buy")
+
+
+async def test_an_edge_to_what_is_hidden_is_hidden(house: House, shop: Shop, member: Member) -> None:
+    """Also one that the member's own source told of."""
+    hidden = await hide(house, shop)
+    edges = await hidden.ground.rows("SELECT id FROM lineage_edge WHERE origin = 'MANUAL'")
+    ids = [f"edge_{each.id.hex}" for each in edges]
+    ends = "... on LineageEdge { source { id } target { id } }"
+    document = f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ {ends} }} }}"
+    assert (await member.client.data(document, ids=ids))["nodes"] == [None] * 4
+    assert all((await shop.api.data(document, ids=ids))["nodes"])
 
 
 async def test_nobody_takes_back_what_was_done_elsewhere(house: House, shop: Shop, member: Member) -> None:
