@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
@@ -94,7 +94,7 @@ async def test_a_hidden_id_is_answered_as_one_of_nothing(house: House, shop: Sho
         if there != absent:
             different.append(f"{place} = {word}: {there[:300]} | {absent[:300]}")
 
-    asked = []
+    asked: list[Coroutine[Any, Any, None]] = []
     for place in places():
         if place.type == "ID" and place.kind != "subscription":
             asked += [compare(place, word, text) for word, text in hidden.ids.items()]
@@ -109,22 +109,23 @@ async def test_a_stream_tells_nothing_of_what_is_elsewhere(house: House, shop: S
     hidden = await hide(house, shop)
     asked = [
         [
-            (f"{place} = {word}", *_at(place, each), each)
+            Asked(f"{place} = {word}", *_at(place, each), each)
             for word, text in hidden.ids.items()
             for each in _two(word, text)
         ]
         for place in places()
         if place.type == "ID" and place.kind == "subscription"
     ]
-    asked.append([(each, f"subscription {{ {each} }}", {}, "nothing") for each in PLAIN])
-    streams: list[tuple[str, asyncio.Task[Any]]] = []
+    asked.append([Asked(each, f"subscription {{ {each} }}", {}, "nothing") for each in PLAIN])
+    streams: list[tuple[str, asyncio.Task[str]]] = []
     async with AsyncExitStack() as sockets:
         for together in asked:
             socket = await sockets.enter_async_context(member.client.socket())
-            streams += [(name, asyncio.create_task(_first(socket, *more))) for name, *more in together]
+            streams += [(each.name, asyncio.create_task(_first(socket, each))) for each in together]
+        whole = await sockets.enter_async_context(member.client.socket())
         main = f'{{workspaceId: "{member.main}"}}'
         seen = f"subscription {{ catalogChanged(filter: {main}) {{ __typename }} }}"
-        visible = asyncio.create_task(_first(socket, seen, {}, "nothing"))
+        visible = asyncio.create_task(_first(whole, Asked("seen", seen, {}, "nothing")))
         await asyncio.wait([visible], timeout=0.5)
         await _change(hidden, shop)
         async with asyncio.timeout(10):
@@ -153,12 +154,21 @@ def _two(word: str, text: str) -> tuple[str, str]:
     return text, f"{word}_{new_id().hex}"
 
 
-async def _first(socket: Socket, document: str, variables: dict[str, Any], text: str) -> str:
+class Asked(NamedTuple):
+    """A stream, and the id that is asked for."""
+
+    name: str
+    document: str
+    variables: dict[str, Any]
+    text: str
+
+
+async def _first(socket: Socket, asked: Asked) -> str:
     try:
-        found: Any = await anext(socket.subscribe(document, **variables), {})
+        found: Any = await anext(socket.subscribe(asked.document, **asked.variables), {})
     except Refused as refused:
         found = refused.args[0]
-    return json.dumps(found).replace(text.rpartition("_")[2], "…")
+    return json.dumps(found).replace(asked.text.rpartition("_")[2], "…")
 
 
 async def _change(hidden: Hidden, shop: Shop) -> None:
