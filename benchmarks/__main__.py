@@ -9,12 +9,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import discovery, fanout, login, memory, reads, relay, streams
+from benchmarks import access, discovery, fanout, login, memory, reads, relay, streams
 from benchmarks.cores import cores
 from benchmarks.figures import Figure, table
 from benchmarks.results import Run, kept, machine, rounds, today
 
-QUESTIONS = ("discovery", "streams", "relay", "memory", "reads", "fanout", "login")
+QUESTIONS = ("discovery", "streams", "relay", "memory", "reads", "fanout", "access", "login")
 
 
 def main() -> int:
@@ -62,6 +62,8 @@ async def _answered(question: str, own: Path, given: argparse.Namespace) -> list
             return await streams.measure(own, product=product)
         case "relay":
             return await relay.measure(own, product=product)
+        case "access":
+            return await access.measure(own, product=product, rounds=given.rounds or 5)
         case "reads":
             return await _reads(own, given)
         case "fanout":

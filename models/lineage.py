@@ -38,7 +38,12 @@ class LineageEdge(Historic, Base):
 
     __tablename__ = "lineage_edge"
     __word__ = "edge"
-    __access__ = Access(read="lineage:read", source="source_id", workspace="source_id.workspace_id")
+    __access__ = Access(
+        read="lineage:read",
+        source="source_id",
+        workspace="source_id.workspace_id",
+        between=("from_id", "to_id"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=text("datawave_uuid()"))
     source_id: Mapped[UUID] = mapped_column(ForeignKey("data_source.id"), index=True)

@@ -6,7 +6,7 @@ the same shape (everywhere, somewhere, nowhere).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -15,8 +15,9 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, bindparam, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Uuid, and_, bindparam, false, func, literal, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import aliased
 
 
 class Reach(StrEnum):
@@ -128,12 +129,13 @@ SYSTEM = Viewer(actor_word="system", display_name="DataWave", rights=EVERYTHING)
 class Access:
     """How a row says who sees it. `source` and `workspace` are paths from the row: a column of it, or a
     column that refers to another table and a column there (`source_id.workspace_id`). `own` names its owner's
-    column."""
+    column. `between` names columns that refer to rows which must be seen too."""
 
     read: str | None = None
     source: str | None = None
     workspace: str | None = None
     own: str | None = None
+    between: tuple[str, ...] = ()
     public: bool = False
     """Anybody signed in sees it."""
     internal: bool = False
@@ -151,7 +153,20 @@ def visible(row: Any, viewer: Viewer) -> ColumnElement[bool]:
     if access.public:
         return true() if viewer.signed_in else false()
     assert access.read is not None, f"{row.__name__} has no permission to read it"
-    return allowed(access.read, row, viewer)
+    seen = allowed(access.read, row, viewer)
+    return and_(seen, *_ends(row, access.between, viewer)) if access.between else seen
+
+
+def _ends(row: Any, columns: tuple[str, ...], viewer: Viewer) -> Iterator[ColumnElement[bool]]:
+    """Nothing is asked of the other rows where the viewer may see all of them."""
+    for column in columns:
+        [key] = row.__table__.c[column].foreign_keys
+        [end] = (
+            each.class_ for each in row.__mapper__.registry.mappers if each.local_table is key.column.table
+        )
+        if not viewer.rights.scope(end.__access__.read).everywhere:
+            other = aliased(end)
+            yield select(literal(1)).where(other.id == _at(row, column), visible(other, viewer)).exists()
 
 
 def allowed(permission: str, row: Any, viewer: Viewer) -> ColumnElement[bool]:

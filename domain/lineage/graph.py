@@ -16,7 +16,6 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
-    ColumnElement,
     Integer,
     Select,
     Uuid,
@@ -28,7 +27,6 @@ from sqlalchemy import (
 from sqlalchemy import cast as as_type
 from sqlalchemy.dialects.postgresql import JSONB
 
-from auth.permissions import Permission
 from datawave.kit.access import visible
 from datawave.kit.database import Db
 from datawave.kit.errors import invalid
@@ -126,7 +124,6 @@ def _links(db: Db, asked: Asked, *, by_column: bool) -> Any:
         where.append(edge.origin.in_(asked.origins))
     if asked.min_confidence is not None:
         where.append(edge.confidence >= asked.min_confidence)
-    where += [_seen(db, end, asked.as_of) for end in (edge.from_id, edge.to_id)]
     if not by_column:
         query = select(edge.id.label("edge_id"), edge.from_id.label("source"), edge.to_id.label("target"))
         query = query.add_columns(edge.from_id.label("above"), edge.to_id.label("below"))
@@ -147,14 +144,6 @@ def _links(db: Db, asked: Asked, *, by_column: bool) -> Any:
         .join(origin, literal(True))
     )
     return query.where(*where).subquery("links")
-
-
-def _seen(db: Db, end: ColumnElement[UUID], at: datetime | None) -> ColumnElement[bool]:
-    """An end that the viewer may see; nothing to ask for who may see all."""
-    if db.viewer.rights.scope(Permission.ASSET_READ).everywhere:
-        return literal(True)
-    asset = as_of(Asset, at)
-    return select(literal(1)).where(asset.id == end, visible(asset, db.viewer)).exists()
 
 
 def _columns_of(db: Db, root: Asset, asked: Asked) -> Select[Any]:

@@ -9,7 +9,6 @@ from sqlalchemy import Integer, Text, any_, case, func, literal, literal_column,
 from sqlalchemy import cast as as_type
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from auth.permissions import Permission
 from datawave.kit.access import visible
 from datawave.kit.given import among
 from datawave.kit.history import as_of
@@ -205,7 +204,6 @@ def impacted(of: Of) -> Rows:
         visible(edge, of.viewer),
         edge.origin != LineageOrigin.FOREIGN_KEY,
         edge.state != ReviewState.REJECTED,
-        *_end_seen(edge.to_id, of),
     ]
     dataset = case((Asset.kind == AssetKind.COLUMN, Asset.parent_id), else_=Asset.id)
     first = select(
@@ -227,13 +225,6 @@ def impacted(of: Of) -> Rows:
         .subquery("impacted")
     )
     return Rows(query=select(found), row=found.c, by=found.c.start, value=found.c.count)
-
-
-def _end_seen(end: Any, of: Of) -> list[Any]:
-    """No walk goes on behind what the viewer may not see; nothing to ask for who may see all."""
-    if of.viewer.rights.scope(Permission.ASSET_READ).everywhere:
-        return []
-    return [select(literal(1)).where(Asset.id == end, visible(Asset, of.viewer)).exists()]
 
 
 def asset_counts(of: Of) -> Rows:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from graphql import GraphQLObjectType, is_required_argument
@@ -179,15 +179,19 @@ async def _of_stream(asker: Asker, document: str, variables: dict[str, Any]) -> 
         try:
             await anext(socket.subscribe(document, **variables))
         except Refused as refused:
-            return _word(list(map(_code, refused.args[0])))
+            errors: list[dict[str, Any]] = refused.args[0]
+            return _word([_code(each) for each in errors])
     return THROUGH
 
 
 def _codes(answer: dict[str, Any]) -> list[str]:
-    found = [_code(each) for each in answer.get("errors") or []]
-    for payload in (answer.get("data") or {}).values():
+    refused: list[dict[str, Any]] = answer.get("errors") or []
+    found = [_code(each) for each in refused]
+    data: dict[str, Any] = answer.get("data") or {}
+    for payload in data.values():
         if isinstance(payload, dict):
-            found += [each["code"] for each in payload.get("errors") or []]
+            errors: list[dict[str, Any]] = cast("Any", payload).get("errors") or []
+            found += [each["code"] for each in errors]
     return found
 
 
@@ -231,7 +235,7 @@ def _is_leaf(kind: str, name: str) -> bool:
 
 
 @asynccontextmanager
-async def matrix_in(house: House, shop: Shop) -> AsyncIterator[Matrix]:
+async def matrix_in(house: House, shop: Shop) -> AsyncGenerator[Matrix]:
     house.core.commands.refusals = audit.Refusals(house.core.database, pause=0)
     made = Matrix(house)
     made.askers.append(Asker(NOBODY, Client(house.url)))

