@@ -128,6 +128,6 @@ def test_the_key_of_masking_is_kept_and_nobody_elses(tmp_path: object) -> None:
 
     folder = Path(str(tmp_path))
     first = Keys.make(folder / "one")
-    assert first.masking() == first.masking() == Keys(folder / "one", first._key).masking()
+    assert first.masking() == first.masking() == Keys.locked(folder / "one").masking()
     assert first.masking() != Keys.make(folder / "other").masking()
     assert (folder / "one" / "masking.key").stat().st_mode & 0o077 == 0
