@@ -82,7 +82,7 @@ class AccessRule(FromRow, Node, Timestamped, Versioned, shows=rows.AccessRule):
 
 
 @strawberry.input(
-    description="A daily span in which nothing is read; `days`, those on which it begins, count from 1, Monday."
+    description="A daily span in which nothing is read; `days`, when it begins, count from 1, Monday."
 )
 class QuietHoursInput:
     from_: str = strawberry.field(name="from", description="Such as 22:00.")
