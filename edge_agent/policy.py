@@ -43,6 +43,8 @@ class Policy:
 
     sample_rows: int = 200
     sample_patterns: tuple[str, ...] = ()
+    further_patterns: tuple[str, ...] = ()
+    """Of the other of two policies: what is sampled is asked for by both."""
     never_sample: tuple[str, ...] = ()
     max_query_seconds: float = 60.0
     quiet: tuple[Quiet, ...] = field(default=())
@@ -67,7 +69,8 @@ class Policy:
         return replace(
             self,
             sample_rows=min(self.sample_rows, other.sample_rows),
-            sample_patterns=other.sample_patterns or self.sample_patterns,
+            sample_patterns=self.sample_patterns or other.sample_patterns,
+            further_patterns=other.sample_patterns if self.sample_patterns else (),
             never_sample=(*self.never_sample, *other.never_sample),
             max_query_seconds=min(self.max_query_seconds, other.max_query_seconds),
             quiet=(*self.quiet, *other.quiet),
@@ -90,34 +93,42 @@ class Policy:
         """Those that may be sampled."""
         if self.sample_rows == 0:
             return []
-        never, only = _compiled(self.never_sample), _compiled(self.sample_patterns)
+        never = _compiled(self.never_sample)
         return [
             path
             for path in paths
-            if not _matches(never, path) and (only is None or _matches(only, path) or self._has_columns(path))
+            if not _matches(never, path)
+            and all(_matches(only, path) or _has_columns(asked, path) for asked, only in self._asked())
         ]
 
-    def _has_columns(self, path: Path) -> bool:
-        """Whether a pattern asks for columns of this dataset."""
-        tables = [pattern.rpartition(".")[0] for pattern in self.sample_patterns if pattern.count(".") >= 2]
-        return _matches(_compiled(tables), path)
+    def _asked(self) -> list[tuple[Sequence[str], re.Pattern[str] | None]]:
+        """What is to be sampled, by whoever says so; nothing where everything may be."""
+        asked = (self.sample_patterns, self.further_patterns)
+        return [(patterns, _compiled(patterns)) for patterns in asked if patterns]
 
     def without_forbidden(self, sample: TableSample) -> TableSample:
         """The sample without the columns that may not be looked at."""
-        never, only = _compiled(self.never_sample), _compiled(self.sample_patterns)
-        if never is None and only is None:
+        never, asked = _compiled(self.never_sample), [only for _, only in self._asked()]
+        if never is None and not asked:
             return sample
-        whole = only is None or _matches(only, sample.path)
+        by_column = [only for only in asked if not _matches(only, sample.path)]
         kept = [
             name
             for name in sample.columns
-            if not _matches(never, (*sample.path, name)) and (whole or _matches(only, (*sample.path, name)))
+            if not _matches(never, (*sample.path, name))
+            and all(_matches(only, (*sample.path, name)) for only in by_column)
         ]
         return replace(
             sample,
             columns={name: sample.columns[name] for name in kept},
             data_types={name: sample.data_types[name] for name in kept if name in sample.data_types},
         )
+
+
+def _has_columns(patterns: Sequence[str], path: Path) -> bool:
+    """Whether a pattern asks for columns of this dataset."""
+    tables = [pattern.rpartition(".")[0] for pattern in patterns if pattern.count(".") >= 2]
+    return _matches(_compiled(tables), path)
 
 
 def _leave(told: object) -> ValuesLeave:

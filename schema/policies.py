@@ -3,7 +3,6 @@ with agents."""
 
 from __future__ import annotations
 
-from dataclasses import field as default
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     from schema.classification import Label
     from schema.sources import DataSource
     from schema.workspaces import Workspace
+
+DAYS = tuple(range(1, 8))
 
 strawberry.enum(
     rows.WithoutPermission,
@@ -80,15 +81,23 @@ class AccessRule(FromRow, Node, Timestamped, Versioned, shows=rows.AccessRule):
         return built_in is not None
 
 
-@strawberry.input(description="A daily span in which nothing is read; `days` count from 1, Monday.")
+@strawberry.input(
+    description="A daily span in which nothing is read; `days`, when it begins, count from 1, Monday."
+)
 class QuietHoursInput:
     from_: str = strawberry.field(name="from", description="Such as 22:00.")
     to: str
     time_zone: str = "UTC"
-    days: list[int] = default(default_factory=lambda: list(range(1, 8)))
+    days: list[int] | None = strawberry.field(default=strawberry.UNSET, description="By default every day.")
 
     def told(self) -> dict[str, Any]:
-        return {"from": self.from_, "to": self.to, "timeZone": self.time_zone, "days": self.days}
+        days = given(self.days)
+        return {
+            "from": self.from_,
+            "to": self.to,
+            "timeZone": self.time_zone,
+            "days": DAYS if days is None else days,
+        }
 
 
 @strawberry.input(

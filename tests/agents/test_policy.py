@@ -51,6 +51,20 @@ def test_of_two_policies_the_narrower_counts() -> None:
     assert (both.sample_rows, both.never_sample) == (50, ("a.*", "b.*"))
 
 
+def test_of_two_that_ask_for_something_both_must() -> None:
+    both = Policy(sample_patterns=("crm.*",)).with_(Policy(sample_patterns=("*customer", "*.salary")))
+    assert both.datasets([CUSTOMER, SALARY, ("shop", "crm", "orders")]) == [CUSTOMER]
+    one = Policy(sample_patterns=("crm.customer.email",)).with_(Policy(sample_patterns=("crm.*",)))
+    sample = TableSample(path=CUSTOMER, columns={"email": ["a"], "iban": ["b"]}, data_types={})
+    assert list(one.without_forbidden(sample).columns) == ["email"]
+    assert one.datasets([CUSTOMER, SALARY]) == [CUSTOMER]
+    for alone in (
+        Policy(sample_patterns=("crm.*",)).with_(Policy()),
+        Policy().with_(Policy(sample_patterns=("crm.*",))),
+    ):
+        assert alone.datasets([CUSTOMER, SALARY]) == [CUSTOMER]
+
+
 @pytest.mark.parametrize(
     ("at", "quiet"),
     [

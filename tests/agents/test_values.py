@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
 from connectors.base import TableSample
 from connectors.entries import ColumnValues, Prediction, Profile, encoded
@@ -11,6 +12,8 @@ from edge_agent.keys import Keys
 from edge_agent.policy import Policy
 from edge_agent.profiles import findings
 from edge_agent.values import Leaving
+from models.agents import EdgePolicy as Policied
+from tests.agents.conftest import Ground, give_source
 
 CARDS = ["4111111111111111"] * 5 + ["5500005555555559"] * 2 + [None]
 SAMPLE = TableSample(
@@ -99,11 +102,32 @@ def test_of_two_policies_the_narrower_lets_values_leave(
         assert both[1] is None or found.mask_with.value == both[1]
 
 
+async def test_a_reading_agent_is_told_the_narrower_policy_as_it_is_at_the_claim(ground: Ground) -> None:
+    seat, source = await ground.agent(), await ground.source()
+    await ground.run(give_source, source_id=source.id, agent_id=seat.id)
+    await ground.offer("SAMPLE", source)
+    await ground.add(Policied(name="Open", values_leave=ValuesLeave.SAMPLES, mask_with=MaskMethod.HASH))
+    async with ground.database.connection() as connection:
+        await connection.execute(
+            text("UPDATE data_source SET policy_id = (SELECT id FROM edge_policy WHERE name = 'Open')")
+        )
+        await connection.execute(
+            text(
+                "UPDATE edge_policy SET values_leave = 'MASKED', mask_with = 'PARTIAL' WHERE name = 'Default'"
+            )
+        )
+    task = await seat.claim()
+    assert task is not None
+    assert task.instructions["source"] == source.key
+    policy = Policy.of(task.instructions["policy"])
+    assert (policy.values_leave, policy.mask_with) == (ValuesLeave.MASKED, MaskMethod.PARTIAL)
+
+
 def test_the_key_of_masking_is_kept_and_nobody_elses(tmp_path: object) -> None:
     from pathlib import Path
 
     folder = Path(str(tmp_path))
     first = Keys.make(folder / "one")
-    assert first.masking() == first.masking() == Keys(folder / "one", first._key).masking()
+    assert first.masking() == first.masking() == Keys.locked(folder / "one").masking()
     assert first.masking() != Keys.make(folder / "other").masking()
     assert (folder / "one" / "masking.key").stat().st_mode & 0o077 == 0
