@@ -147,6 +147,8 @@ def serving(settings: Settings) -> Serving:
             "settings": reference(settings),
             "profile": settings.profile.value,
             "grace_days": settings.grace_days,
+            "api_key_days": settings.limit_api_key_days,
+            "certificate_days": settings.limit_certificate_days,
             "started_at": datetime.now(UTC),
             "surroundings": surroundings(settings),
         },

@@ -112,6 +112,12 @@ class Limits(BaseSettings):
     limit_sign_in_per_minute: Amount = setting(
         10, "Failed sign-ins a minute for an address and for an account."
     )
+    limit_api_key_days: Annotated[int, Field(ge=1, le=3_650)] = setting(
+        365, "Longest life of an API key, in days."
+    )
+    limit_certificate_days: Annotated[int, Field(ge=1, le=3_650)] = setting(
+        365, "Longest life of a partner's certificate, in days."
+    )
 
 
 class Settings(Limits):
