@@ -44,6 +44,8 @@ async def test_a_program_gets_a_short_token_that_works_over_http_and_websocket(
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["content-type"] == "application/json"
     assert "access-control-allow-origin" not in response.headers
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["x-request-id"]
     answer = response.json()
     assert answer.keys() == {"access_token", "token_type", "expires_in", "scope"}
     assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 600)

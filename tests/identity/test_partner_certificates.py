@@ -24,6 +24,7 @@ from datawave.kit.ids import key_of
 from domain import agents
 from models.agents import Certificate
 from tests.client import Client
+from tests.documents import ROOT, blocks
 from tests.fixtures.api import House
 from tests.fixtures.clock import HouseClock
 from tests.identity.programs import STREAM, WHO, code, person, program
@@ -43,6 +44,11 @@ def request_of(key: Any, *, signed_by: Any = None) -> str:
     digest = None if isinstance(signed_by or key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
     made = builder.subject_name(subject).sign(signed_by or key, digest)
     return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def pem_of(key: ec.EllipticCurvePrivateKey) -> str:
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 
 @dataclass
@@ -65,11 +71,8 @@ class Partner:
             "jti": uuid4().hex,
         } | claims
         kid = self.certificate["fingerprint"]
-        pem = self.key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
         head = {"alg": algorithm, "kid": kid} | (header or {})
-        return jwt.encode(head, every, ECKey.import_key(pem), algorithms=[algorithm])
+        return jwt.encode(head, every, ECKey.import_key(pem_of(self.key)), algorithms=[algorithm])
 
 
 async def partner(
@@ -99,6 +102,15 @@ async def test_a_partner_comes_in_with_a_token_of_its_own(
         await program(house, api, name="Another")
         async with asyncio.timeout(5):
             assert (await waiting)["data"]["eventRecorded"]["type"]
+
+
+async def test_the_token_of_the_guide_lets_a_partner_in(house: House, api: Client) -> None:
+    mine, guide = await partner(house, api), ROOT / "docs" / "guides" / "programs.md"
+    [block] = [block for block in blocks(guide) if block.language == "python"]
+    names: dict[str, Any] = {}
+    exec(block.text, names)
+    token = names["token"](pem_of(mine.key), mine.certificate["fingerprint"], mine.id)
+    assert (await api.as_(token).data(WHO))["viewer"]["actor"]["id"] == mine.id
 
 
 async def test_the_certificate_is_the_authoritys_and_names_the_program(house: House, api: Client) -> None:
