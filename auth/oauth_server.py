@@ -90,7 +90,8 @@ async def answer(desk: Desk, path: str, form: Form, authorization: str | None) -
     try:
         return await greenlet_spawn(ask, request)
     except InputError as error:
-        return _refused(InvalidScopeError(_plain(error.message)))
+        wrong = InvalidScopeError if error.path[:1] == ["scope"] else InvalidRequestError
+        return _refused(wrong(_plain(error.message)))
     except AccessError as error:
         return _refused(InvalidClientError(_plain(error.message), status_code=401))
     except ValueError:  # what is in the header is not what it says it is
@@ -110,7 +111,7 @@ def metadata(issuer: str, scopes: Sequence[str]) -> dict[str, Any]:
         "revocation_endpoint": issuer + REVOCATION,
         "jwks_uri": issuer + "/.well-known/jwks.json",
         "grant_types_supported": [GRANT],
-        "response_types_supported": [],
+        "response_types_supported": ["none"],
         "token_endpoint_auth_methods_supported": METHODS,
         "revocation_endpoint_auth_methods_supported": METHODS,
         "scopes_supported": list(scopes),

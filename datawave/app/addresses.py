@@ -23,7 +23,7 @@ REFUSED = (
 def has_key_in_address(scope: Scope) -> bool:
     query: bytes = scope["query_string"]
     path: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "replace")
-    if not query and len(path) < len("dwk_"):
+    if b"dwk" not in query and b"dwk" not in path:
         return False
     return KEY_SOMEWHERE.search(unquote_to_bytes(path + b"?" + query)) is not None
 

@@ -49,7 +49,8 @@ def routes(gate: Gate, platform: Platform, *, issuer: str, limits: Limits) -> li
                 desk = _Desk(gate, platform, *where(request))
                 answer = await oauth.answer(desk, path, form, _authorization(request))
             except HttpRefused as refused:
-                return _told(oauth.refusal(refused.message), refused.status)
+                # The body may not have been read, and may never end.
+                return _told(oauth.refusal(refused.message), refused.status, connection="close")
             except UnavailableError as error:
                 return _later(error)
             except ClientDisconnect:
@@ -92,11 +93,11 @@ def _authorization(request: Request) -> str | None:
     return given[0].strip() if given else None
 
 
-def _told(answer: oauth.Answer, status: int | None = None) -> Response:
+def _told(answer: oauth.Answer, status: int | None = None, **headers: str) -> Response:
     body = {name: each.reveal() if isinstance(each, Secret) else each for name, each in answer.body.items()}
     kept = {name.lower(): value for name, value in answer.headers}
     kept.pop("content-type", None)
-    return JSONResponse(body, status or answer.status, headers=kept | NO_STORE)
+    return JSONResponse(body, status or answer.status, headers=kept | NO_STORE | headers)
 
 
 def _later(error: UnavailableError) -> Response:

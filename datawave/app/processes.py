@@ -163,6 +163,8 @@ def serving(settings: Settings) -> Serving:
             "profile": settings.profile.value,
             "grace_days": settings.grace_days,
             "values_days": settings.values_days,
+            "api_key_days": settings.limit_api_key_days,
+            "certificate_days": settings.limit_certificate_days,
             "started_at": datetime.now(UTC),
             "surroundings": surroundings(settings),
             "links": links(settings),

@@ -117,6 +117,12 @@ class Limits(BaseSettings):
         "Failed sign-ins a minute for an address; and for an account, from devices that it does not know:"
         " after so many these wait longer with each.",
     )
+    limit_api_key_days: Annotated[int, Field(ge=1, le=3_650)] = setting(
+        365, "Longest life of an API key, in days."
+    )
+    limit_certificate_days: Annotated[int, Field(ge=1, le=3_650)] = setting(
+        365, "Longest life of a partner's certificate, in days."
+    )
 
 
 class Settings(Limits):

