@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 
 from auth.gate import Gate
 from auth.rates import Rates
-from datawave.app import pages
+from datawave.app import files, pages
 from datawave.app.core import Core
 from datawave.app.door import CookieStyle, FrontDoor, is_agents
 from datawave.app.rates import Points
@@ -24,6 +24,7 @@ from datawave.app.readiness import Readiness
 from datawave.app.watching import Front, Requests, planned, watched
 from datawave.graphql import schema, touched
 from datawave.kit import pages as pages_of_lists
+from datawave.kit.blobs import Links
 from datawave.kit.duties import Duties
 from datawave.kit.ending import ended
 from datawave.kit.jobs import arq_queue, queue_name
@@ -96,6 +97,7 @@ async def api(core: Core, serving: Serving) -> AsyncGenerator[Served]:
             "gate": gate,
             "core": core,
             "started_at": None,
+            "links": Links(core.keyring, origin=serving.origin, now=gate.now),
             "examiner": Examiner(core.database, core.valkey, core.keyring, queue=queue_name(core.prefix)),
             **serving.extras,
         },
@@ -157,6 +159,11 @@ def _application(
         touched=touched,
     )
     others = pages.routes(web=serving.web, readiness=readiness, jwks=gate.tokens.jwks)
+    if (kept := platform.extras.get("files")) is not None:
+        links = platform.extras["links"]
+        others += files.routes(
+            blobs=kept.blobs, links=links, gate=gate, database=core.database, commands=core.commands
+        )
     return Requests(
         Front(routing.endpoints_of(graphql), Starlette(routes=[*graphql, *others])),
         headers=pages.security_headers(https=serving.origin.startswith("https://")),
