@@ -25,7 +25,7 @@ UNDO = (
 REDO = UNDO.replace("undoCommand", "redoCommand")
 TRAIL = """query($f: AuditFilter, $l: Int) { auditEntries(filter: $f, last: $l) { totalCount nodes
   { id sequence action outcome count hash previousHash detail actor { displayName }
-  command { id } subject { id } address } } }"""
+  command { id } subject { id } address session } } }"""
 VERIFY = "{ auditVerification { intact checked brokenAt headHash firstSequence lastSequence } }"
 RECORDED = """subscription($f: AuditFilter, $a: Cursor) { auditRecorded(filter: $f, after: $a) {
   cursor at entries { sequence action outcome } } }"""
@@ -128,3 +128,31 @@ async def test_the_chain_is_walked_and_a_break_is_named(house: House, api: Clien
         await connection.execute(text("UPDATE audit_entry SET action = 'nothing' WHERE sequence = 2"))
     broken = (await api.data(VERIFY))["auditVerification"]
     assert (broken["intact"], broken["brokenAt"]) == (False, 2)
+
+
+async def test_a_reader_of_the_trail_goes_on_where_it_was_and_misses_nothing(
+    house: House, api: Client
+) -> None:
+    start = (await api.data("{ cursor }"))["cursor"]
+    wanted = {"actions": ["save_workspace"], "outcomes": ["DONE"]}
+    await renamed(api)
+    seen: list[int] = []
+    cursor = start
+    async with asyncio.timeout(20):
+        while len(seen) < 6:
+            async with api.follow(RECORDED, f=wanted, a=cursor) as messages:
+                told = (await anext(messages))["data"]["auditRecorded"]
+            cursor = told["cursor"]
+            seen += [int(each["sequence"]) for each in told["entries"]]
+            if len(seen) in (2, 4):
+                await api.done(SAVE, i={"name": f"Next {len(seen)}"})
+                await api.done(SAVE, i={"name": f"And next {len(seen)}"})
+    assert seen == sorted(set(seen))
+    trail = (await api.data(TRAIL, f=wanted, l=50))["auditEntries"]["nodes"]
+    assert [int(each["sequence"]) for each in trail if int(each["sequence"]) >= seen[0]] == seen
+    [first] = [each for each in trail if int(each["sequence"]) == seen[0]]
+    mine = {"sessionIds": [first["session"]], **wanted}
+    assert await following(api, f=mine, a=start)
+    assert (await api.data(TRAIL, f={**mine, "range": {"to": "2000-01-01T00:00:00Z"}}, l=5))["auditEntries"][
+        "totalCount"
+    ] == 0

@@ -168,6 +168,8 @@ def serving(settings: Settings) -> Serving:
             "started_at": datetime.now(UTC),
             "surroundings": surroundings(settings),
             "links": links(settings),
+            "audit": audit_kept(settings),
+            "files": files_kept(settings),
         },
     )
 
@@ -211,6 +213,26 @@ def lifetimes(settings: Settings) -> Lifetimes:
         refresh_longest=timedelta(days=settings.refresh_days),
         signing_key=timedelta(days=settings.signing_key_days),
     )
+
+
+def audit_kept(settings: Settings) -> object:
+    """What the duties are told of the audit trail."""
+    from domain.audit import Keeping
+
+    days = settings.audit_retention_days
+    return Keeping(
+        anchor_every=timedelta(hours=settings.audit_anchor_hours),
+        retention=timedelta(days=days) if days else None,
+    )
+
+
+def files_kept(settings: Settings) -> object:
+    """Where the API and the workers keep files, and how long."""
+    from datawave.kit.blobs import Blobs
+    from domain.exports import Keeping
+
+    blobs = Blobs(settings.blobs, most=settings.limit_blob_bytes)
+    return Keeping(blobs=blobs, kept=timedelta(days=settings.export_days))
 
 
 def surroundings(settings: Settings) -> object:
@@ -276,7 +298,12 @@ async def _work(settings: Settings, *, with_agent: bool) -> None:
                     valkey_url=settings.redis().reveal(),
                     prefix=parts.prefix,
                     viewer_of=_viewer_of(parts),
-                    extras={"keyring": parts.keyring, "links": links(settings), "post": post(settings)},
+                    extras={
+                        "keyring": parts.keyring,
+                        "links": links(settings),
+                        "post": post(settings),
+                        "files": files_kept(settings),
+                    },
                     stop=stop,
                 ),
                 name="worker",

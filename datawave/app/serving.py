@@ -19,7 +19,7 @@ from auth.oidc import LoginServices
 from auth.rates import Rates
 from auth.sessions import Lifetimes, lasting
 from connectors.base import Guard
-from datawave.app import oauth, oidc, pages
+from datawave.app import files, oauth, oidc, pages
 from datawave.app.core import Core
 from datawave.app.door import CookieStyle, FrontDoor, is_agents
 from datawave.app.introspection import Introspection, Policy
@@ -28,6 +28,7 @@ from datawave.app.readiness import Readiness
 from datawave.app.watching import Front, Requests, planned, watched
 from datawave.graphql import schema, touched
 from datawave.kit import pages as pages_of_lists
+from datawave.kit.blobs import FileLinks
 from datawave.kit.duties import Duties
 from datawave.kit.ending import ended
 from datawave.kit.jobs import arq_queue, queue_name
@@ -127,6 +128,7 @@ async def api(core: Core, serving: Serving) -> AsyncGenerator[Served]:
             "core": core,
             "started_at": None,
             "links": Links(origin=serving.origin),
+            "file_links": FileLinks(core.keyring, origin=serving.origin, now=gate.now),
             "examiner": Examiner(core.database, core.valkey, core.keyring, queue=queue_name(core.prefix)),
             "telling": Telling(
                 keyring=core.keyring,
@@ -204,6 +206,11 @@ def _application(
     others = pages.routes(
         web=serving.web, readiness=readiness, jwks=gate.tokens.jwks, introspection=introspection
     )
+    if (kept := platform.extras.get("files")) is not None:
+        links = platform.extras["file_links"]
+        others += files.routes(
+            blobs=kept.blobs, links=links, gate=gate, database=core.database, commands=core.commands
+        )
     programs = oauth.routes(gate, platform, issuer=serving.origin, limits=serving.limits)
     people = oidc.routes(platform.extras["oidc"], core.commands, gate, cookie, serving.origin)
     beside = Bounded(

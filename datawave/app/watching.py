@@ -102,6 +102,8 @@ class Front:
 def _count(path: str, method: str, status: int) -> None:
     if path.startswith("/assets/"):
         path = "/assets"
+    elif path.startswith("/files/"):
+        path = "/files"
     elif path not in KNOWN_PATHS:
         path = "other"
     _requests(path, method if method in METHODS else "other", status).inc()

@@ -9,7 +9,7 @@ from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AliasChoices, Field, PlainSerializer, PlainValidator, PrivateAttr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
@@ -105,6 +105,7 @@ class Limits(BaseSettings):
         "Answer queries by plans where there is one; false lets the ordinary executor answer all of them, to"
         " compare the two.",
     )
+    limit_blob_bytes: Amount = setting(5_000_000_000, "Largest file that the platform makes, in bytes.")
     limit_errors: Amount = setting(20, "Most errors in one answer.")
     limit_body_seconds: Seconds = setting(30.0, "Time in which the body must arrive.")
     limit_socket_init_seconds: Seconds = setting(5.0, "Time in which a WebSocket must introduce itself.")
@@ -250,6 +251,16 @@ class Settings(Limits):
     refresh_idle_days: Days = setting(30, "Days in which a refresh token must be used.")
     refresh_days: Days = setting(90, "Days after which a program's session ends in any case.")
     signing_key_days: Days = setting(90, "Days after which access tokens are signed with a new key.")
+    audit_anchor_hours: Annotated[int, Field(ge=1, le=720)] = setting(
+        24, "Hours after which the audit trail is closed by a signed anchor, where there is anything new."
+    )
+    audit_retention_days: int | None = setting(
+        None, "Days that entries of the audit trail are kept, at least 365; without it for ever."
+    )
+    blob_url: str | None = setting(
+        None, "Where files are kept that the platform makes: file:///folder; by default blobs/ in the home."
+    )
+    export_days: Annotated[int, Field(ge=1, le=365)] = setting(7, "Days that an exported file is kept.")
     grace_days: Annotated[int, Field(ge=0, le=365)] = setting(
         7, "Days in which a decommissioned source can be brought back."
     )
@@ -393,6 +404,20 @@ class Settings(Limits):
             raise ValueError("must be at least 30 days")
         return value
 
+    @field_validator("audit_retention_days")
+    @classmethod
+    def _is_a_year(cls, value: int | None) -> int | None:
+        if value is not None and value < 365:
+            raise ValueError("must be at least 365 days")
+        return value
+
+    @field_validator("blob_url")
+    @classmethod
+    def _is_a_store(cls, value: str | None) -> str | None:
+        if value is not None:
+            _folder_of(value)
+        return value
+
     @field_validator("admin_email")
     @classmethod
     def _has_at(cls, value: str) -> str:
@@ -456,6 +481,11 @@ class Settings(Limits):
         """The folders below which a file may be a source."""
         return self.file_roots or (self.place.files,)
 
+    @property
+    def blobs(self) -> Path:
+        """The folder of the files that the platform makes."""
+        return _folder_of(self.blob_url) if self.blob_url else self.place.blobs
+
     def database(self) -> Secret:
         """The database by URL: the one that is set, else the embedded one of the home."""
         return self.database_url or Secret(self.place.postgres_address().url("datawave"))
@@ -501,6 +531,14 @@ def _of_scheme(value: Secret | None, *schemes: str) -> Secret | None:
     if value is not None and urlsplit(value.reveal()).scheme not in schemes:
         raise ValueError(f"must be an address that begins with {schemes[0]}://")
     return value
+
+
+def _folder_of(url: str) -> Path:
+    """The folder of a `file://` address, which is the only kind of store so far."""
+    parts = urlsplit(url)
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+        raise ValueError("must be the address of a folder, such as file:///var/lib/datawave/blobs")
+    return Path(unquote(parts.path))
 
 
 def variable(name: str) -> str:
