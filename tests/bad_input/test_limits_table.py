@@ -26,6 +26,7 @@ ECHO = "query ($v: String!) { dataSource(key: $v) { id } }"
 SAVE_TAG = """mutation ($k: String) {
   saveTag(input: {name: "t", idempotencyKey: $k}) { errors { code path message } }
 }"""
+TAG = 'saveTag(input: {name: ""}) { errors { code } }'
 SAVE_ROLE = """mutation ($name: String!, $description: String) {
   saveRole(input: {name: $name, description: $description, permissions: ["asset:read"]}) {
     errors { code path message }
@@ -138,6 +139,12 @@ LIMITS: dict[str, Limit] = {
         setting="limit_fragment_spreads",
         ask=spreading,
         words="spreads fragments more than 200 times",
+    ),
+    "mutations of a request": Limit(
+        most=10,
+        setting="limit_mutations",
+        ask=lambda n: asked("mutation {" + " ".join(f"a{i}: {TAG}" for i in range(n)) + "}"),
+        words="more than 10 mutations",
     ),
     "bytes of variables": Limit(
         most=1_000_000,

@@ -27,7 +27,6 @@ TRACES = (
     "redis.exceptions",
 )
 SUBPROTOCOL: Any = "graphql-transport-ws"
-OURS = ("connection_ack", "next", "error", "complete", "ping", "pong")
 
 
 @dataclass

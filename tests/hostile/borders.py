@@ -1,7 +1,7 @@
 """A member of workspace A who asks for B's things, by every way there is.
 
-B's things have a word in their names that stands nowhere else; it must not be in any answer, and what there is
-must be told like what there is not.
+B's things have a word in their names that stands nowhere else; it must not be in any answer, and what there
+is must be told like what there is not.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ READS: dict[str, tuple[str, dict[str, str]]] = {
     "by ids": (
         "query ($v: ID!) { nodes(ids: [$v]) { id ... on DataSource { name key } } }", {"v": "sourceB"}
     ),
-    "by the workspace's id": ("query ($v: ID!) { node(id: $v) { id ... on Workspace { name } } }", {"v": "B"}),
+    "by the workspace's id": (
+        "query ($v: ID!) { node(id: $v) { id ... on Workspace { name } } }", {"v": "B"}
+    ),
     "by key": ("query ($v: String!) { dataSource(key: $v) { id name } }", {"v": "keyB"}),
     "by an asset's id": ("query ($v: ID!) { node(id: $v) { id ... on Asset { name } } }", {"v": "asset"}),
     "by an asset's name": (
@@ -36,7 +38,9 @@ READS: dict[str, tuple[str, dict[str, str]]] = {
     ),
 }  # fmt: skip
 LISTS: dict[str, tuple[str, dict[str, str]]] = {
-    "by search": ("query ($v: String) { dataSources(search: $v) { totalCount nodes { id } } }", {"v": "keyB"}),
+    "by search": (
+        "query ($v: String) { dataSources(search: $v) { totalCount nodes { id } } }", {"v": "keyB"}
+    ),
     "by the workspace of a list": (
         "query ($v: ID) { dataSources(workspaceId: $v) { totalCount nodes { id } } }", {"v": "B"}
     ),
@@ -54,7 +58,9 @@ LISTS: dict[str, tuple[str, dict[str, str]]] = {
     "by events of the workspace": (
         "query ($v: ID!) { events(filter: {workspaceIds: [$v]}) { totalCount nodes { id } } }", {"v": "B"}
     ),
-    "by commands": ("query ($v: ID) { commands(subjectId: $v) { totalCount nodes { id } } }", {"v": "sourceB"}),
+    "by commands": (
+        "query ($v: ID) { commands(subjectId: $v) { totalCount nodes { id } } }", {"v": "sourceB"}
+    ),
     "by runs": ("query ($v: ID) { runs(subjectId: $v) { totalCount nodes { id } } }", {"v": "sourceB"}),
     "by discoveries": (
         "query ($v: ID) { discoveries(dataSourceId: $v) { totalCount nodes { id } } }", {"v": "sourceB"}
