@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -237,15 +238,22 @@ async def dumped(url: str) -> str:
 
 
 async def test_nothing_that_was_planted_is_found_anywhere(
-    receiver: Receiver, lines: io.StringIO, house: House, api: Client
+    receiver: Receiver,
+    lines: io.StringIO,
+    house: House,
+    api: Client,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     planted = Planted()
     await Sower(house, api, planted).sow()
     await all_told()
+    structlog.get_logger().info("planted.sown")
+    sys.stdout.write("sown\n")
     database = house.core.database.engine.url.render_as_string(hide_password=False)
     metrics: httpx2.Response = await api.http.get("/metrics")
     looked_at = {
         "logs": lines.getvalue(),
+        "what was written beside": "".join(capfd.readouterr()),
         "traces": "\n".join(str(span) for span in receiver.spans),
         "metrics": metrics.text,
         "answers": "\n".join(planted.answers),
