@@ -56,7 +56,7 @@ LISTS: dict[str, tuple[str, dict[str, str]]] = {
         {"v": "sourceB"},
     ),
     "by events of the workspace": (
-        "query ($v: ID!) { events(filter: {workspaceIds: [$v]}) { totalCount nodes { id } } }", {"v": "B"}
+        "query ($v: ID!) { events(filter: {workspaceId: $v}) { totalCount nodes { id } } }", {"v": "B"}
     ),
     "by commands": (
         "query ($v: ID) { commands(subjectId: $v) { totalCount nodes { id } } }", {"v": "sourceB"}
@@ -113,7 +113,7 @@ async def whole_lists(ground: Ground) -> None:
         "{ dataSources { totalCount nodes { id key name workspace { name } } } }",
         "{ workspaces { nodes { id name } } }",
         "{ viewer { workspaces { nodes { name } } } }",
-        "{ events(last: 500) { nodes { id type subjects { id } } } }",
+        "{ events(last: 500) { nodes { id type subject { id } } } }",
         "{ assets(first: 500) { totalCount nodes { qualifiedName } } }",
     ):
         answer = await ground.member.ask(query)
@@ -208,7 +208,7 @@ async def whole_stream(ground: Ground) -> None:
     """What is changed in B is not told; what is changed in A thereafter is."""
     versions = (await ground.admin.data("{ cursor }"))["cursor"]
     async with ground.member.socket() as socket:
-        query = "subscription ($a: Cursor) { eventRecorded(after: $a) { type subjects { id } } }"
+        query = "subscription ($a: Cursor) { eventRecorded(after: $a) { type subject { id } } }"
         await socket.say(id="1", type="subscribe", payload={"query": query, "variables": {"a": versions}})
         query = "query ($i: ID!) { node(id: $i) { ... on DataSource { version } } }"
         for name in ("sourceB", "sourceA"):
