@@ -268,6 +268,7 @@ def limits(settings: Settings) -> Limits:
         aliases=settings.limit_aliases,
         directives=settings.limit_directives,
         spreads=settings.limit_fragment_spreads,
+        mutations=settings.limit_mutations,
         points=settings.limit_points,
         page_size=settings.limit_page_size,
         variables_bytes=settings.limit_variables_bytes,

@@ -61,6 +61,10 @@ def up(
     settings = load()
     for name in unknown_variables():
         typer.echo(f"{name} is no setting of DataWave and is ignored.", err=True)
+    if settings.tls_certificate is not None:
+        from datawave.app.processes import certificate
+
+        certificate(settings)  # before anything is started
     plan = planned(settings, web=web)
     become_supervisor(plan, [sys.executable, str(Path(sys.executable).with_name("datawave")), "up"])
 

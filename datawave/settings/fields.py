@@ -86,6 +86,7 @@ class Limits(BaseSettings):
     limit_aliases: Amount = setting(100, "Most aliases in a document.")
     limit_directives: Amount = setting(50, "Most directives in a document.")
     limit_fragment_spreads: Amount = setting(200, "Most fragment spreads in a document.")
+    limit_mutations: Amount = setting(10, "Most mutations in one request.")
     limit_points: Amount = setting(
         100_000, "Most points that one operation may cost; the schema's `@cost` says what fields cost."
     )

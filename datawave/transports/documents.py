@@ -18,6 +18,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
+    OperationType,
     SelectionNode,
     SelectionSetNode,
     parse,
@@ -198,11 +199,14 @@ class _Weighing:
 
     def __init__(self, fragments: dict[str, FragmentDefinitionNode], limits: Limits) -> None:
         self._fragments, self._limits = fragments, limits
-        self._fields = self._aliases = self._directives = 0
+        self._fields = self._aliases = self._directives = self._mutations = 0
+        self._is_mutation = False
         self._rest: list[tuple[SelectionSetNode, _Place]] = []
 
     def weigh(self, definition: OperationDefinitionNode | FragmentDefinitionNode) -> None:
         self._count_directives(len(definition.directives or ()))
+        if isinstance(definition, OperationDefinitionNode):
+            self._is_mutation = definition.operation is OperationType.MUTATION
         for variable in definition.variable_definitions or ():
             self._count_directives(len(variable.directives or ()))
         self._rest.append((definition.selection_set, _Place(1, introspection=False)))
@@ -224,6 +228,10 @@ class _Weighing:
             self._rest.append((fragment.selection_set, place))
 
     def _field(self, node: FieldNode, place: _Place) -> None:
+        if self._is_mutation and place.depth == 1:
+            self._mutations += 1
+            if self._mutations > self._limits.mutations:
+                self._refuse(f"has more than {self._limits.mutations} mutations")
         if node.alias:
             self._aliases += 1
             if self._aliases > self._limits.aliases:

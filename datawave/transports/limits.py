@@ -35,6 +35,8 @@ class Limits:
     "After fragments are spread; without fragments the tokens bound it."
     repeats: int = 100
     "Of one field at one place of the answer: comparing them is quadratic."
+    mutations: int = 10
+    "Of one request: they run one after the other, and what is refused waits for its entry in the trail."
     variables_bytes: int = 1_000_000
     json_depth: int = 64
     points: int = 100_000

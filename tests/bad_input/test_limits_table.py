@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx2
 import pytest
 import websockets
 
@@ -26,6 +27,7 @@ ECHO = "query ($v: String!) { dataSource(key: $v) { id } }"
 SAVE_TAG = """mutation ($k: String) {
   saveTag(input: {name: "t", idempotencyKey: $k}) { errors { code path message } }
 }"""
+TAG = 'saveTag(input: {name: ""}) { errors { code } }'
 SAVE_ROLE = """mutation ($name: String!, $description: String) {
   saveRole(input: {name: $name, description: $description, permissions: ["asset:read"]}) {
     errors { code path message }
@@ -138,6 +140,12 @@ LIMITS: dict[str, Limit] = {
         setting="limit_fragment_spreads",
         ask=spreading,
         words="spreads fragments more than 200 times",
+    ),
+    "mutations of a request": Limit(
+        most=10,
+        setting="limit_mutations",
+        ask=lambda n: asked("mutation {" + " ".join(f"a{i}: {TAG}" for i in range(n)) + "}"),
+        words="more than 10 mutations",
     ),
     "bytes of variables": Limit(
         most=1_000_000,
@@ -439,22 +447,26 @@ PAGE = "{ tags(first: 99) { nodes { name } } }"
 
 
 async def test_the_points_of_a_minute_end_over_http_and_over_a_socket(poor: House) -> None:
-    api = await poor.as_admin()
-    codes: list[str] = []
-    headers: dict[str, str] = {}
-    while "RATE_LIMITED" not in codes:
+    """Another session of the same person has no points of its own, and a stream or a socket none besides. In
+    the same minute: where one has just ended there is another."""
+    api, again = await poor.as_admin(), await poor.as_admin()
+    for _ in range(3):
+        answer = await spent(api)
+        assert answer.status_code == 429
+        assert {"ratelimit", "ratelimit-policy", "retry-after"} <= set(answer.headers)
+        assert 0 < int(answer.headers["retry-after"]) <= 60
+        told = [await over(again, asked(PAGE)) for over in (over_http, over_socket, over_events)]
+        if all("RATE_LIMITED" in each for each in told):
+            return
+    raise AssertionError("there are more points elsewhere")
+
+
+async def spent(api: Client) -> httpx2.Response:
+    """The first answer that tells of it."""
+    while True:
         answer = await api.http.post("/graphql", json=asked(PAGE), headers=api.headers)
-        codes += [each["extensions"]["code"] for each in answer.json().get("errors", [])]
-        headers = dict(answer.headers)
-        assert len(codes) < 2
-    assert answer.status_code == 429
-    assert {"ratelimit", "ratelimit-policy", "retry-after"} <= set(headers)
-    assert 0 < int(headers["retry-after"]) <= 60
-    # Another session of the same person has no points of its own, and a socket none besides.
-    again = await poor.as_admin()
-    assert "RATE_LIMITED" in await over_http(again, asked(PAGE))
-    assert "RATE_LIMITED" in await over_socket(again, asked(PAGE))
-    assert "RATE_LIMITED" in await over_events(again, asked(PAGE))
+        if "RATE_LIMITED" in answer.text:
+            return answer
 
 
 async def test_strangers_of_one_address_share_its_points(poor: House) -> None:

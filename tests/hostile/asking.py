@@ -27,7 +27,6 @@ TRACES = (
     "redis.exceptions",
 )
 SUBPROTOCOL: Any = "graphql-transport-ws"
-OURS = ("connection_ack", "next", "error", "complete", "ping", "pong")
 
 
 @dataclass
@@ -36,6 +35,8 @@ class Line:
 
     url: str
     planted: list[str] = field(default_factory=list[str])
+    may_slip: bool = False
+    """Whether documents are meant to be wrong; else one that is wrong would pass for one that is refused."""
     slowest: float = 0.0
     slowest_refusal: float = 0.0
     answers: int = 0
@@ -113,7 +114,10 @@ class Caller:
         return await self.line.request("POST", "/graphql", content=content, headers=given)
 
     async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        return (await self.post({"query": query, "variables": variables})).json()
+        answer = (await self.post({"query": query, "variables": variables})).json()
+        if not self.line.may_slip:
+            _refuse_slips(answer)
+        return answer
 
     async def data(self, query: str, **variables: Any) -> dict[str, Any]:
         answer = await self.ask(query, **variables)
@@ -201,6 +205,21 @@ class Socket:
         if message is None:
             return None
         return {"errors": message["payload"]} if message["type"] == "error" else message.get("payload", {})
+
+
+SLIPS = (
+    "Cannot query field",
+    "Unknown argument",
+    "Unknown type",
+    "is not defined by type",
+    "was not provided",
+)
+
+
+def _refuse_slips(answer: dict[str, Any]) -> None:
+    for error in answer.get("errors") or []:
+        if any(slip in error["message"] for slip in SLIPS) or error["message"].startswith("Variable"):
+            raise RuntimeError(f"the script asks for what there is not: {error['message']}")
 
 
 def codes_of(answer: dict[str, Any]) -> list[str]:

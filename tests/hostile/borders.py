@@ -1,7 +1,7 @@
 """A member of workspace A who asks for B's things, by every way there is.
 
-B's things have a word in their names that stands nowhere else; it must not be in any answer, and what there is
-must be told like what there is not.
+B's things have a word in their names that stands nowhere else; it must not be in any answer, and what there
+is must be told like what there is not.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ READS: dict[str, tuple[str, dict[str, str]]] = {
     "by ids": (
         "query ($v: ID!) { nodes(ids: [$v]) { id ... on DataSource { name key } } }", {"v": "sourceB"}
     ),
-    "by the workspace's id": ("query ($v: ID!) { node(id: $v) { id ... on Workspace { name } } }", {"v": "B"}),
+    "by the workspace's id": (
+        "query ($v: ID!) { node(id: $v) { id ... on Workspace { name } } }", {"v": "B"}
+    ),
     "by key": ("query ($v: String!) { dataSource(key: $v) { id name } }", {"v": "keyB"}),
     "by an asset's id": ("query ($v: ID!) { node(id: $v) { id ... on Asset { name } } }", {"v": "asset"}),
     "by an asset's name": (
@@ -36,7 +38,9 @@ READS: dict[str, tuple[str, dict[str, str]]] = {
     ),
 }  # fmt: skip
 LISTS: dict[str, tuple[str, dict[str, str]]] = {
-    "by search": ("query ($v: String) { dataSources(search: $v) { totalCount nodes { id } } }", {"v": "keyB"}),
+    "by search": (
+        "query ($v: String) { dataSources(search: $v) { totalCount nodes { id } } }", {"v": "keyB"}
+    ),
     "by the workspace of a list": (
         "query ($v: ID) { dataSources(workspaceId: $v) { totalCount nodes { id } } }", {"v": "B"}
     ),
@@ -52,9 +56,11 @@ LISTS: dict[str, tuple[str, dict[str, str]]] = {
         {"v": "sourceB"},
     ),
     "by events of the workspace": (
-        "query ($v: ID!) { events(filter: {workspaceIds: [$v]}) { totalCount nodes { id } } }", {"v": "B"}
+        "query ($v: ID!) { events(filter: {workspaceId: $v}) { totalCount nodes { id } } }", {"v": "B"}
     ),
-    "by commands": ("query ($v: ID) { commands(subjectId: $v) { totalCount nodes { id } } }", {"v": "sourceB"}),
+    "by commands": (
+        "query ($v: ID) { commands(subjectId: $v) { totalCount nodes { id } } }", {"v": "sourceB"}
+    ),
     "by runs": ("query ($v: ID) { runs(subjectId: $v) { totalCount nodes { id } } }", {"v": "sourceB"}),
     "by discoveries": (
         "query ($v: ID) { discoveries(dataSourceId: $v) { totalCount nodes { id } } }", {"v": "sourceB"}
@@ -107,7 +113,7 @@ async def whole_lists(ground: Ground) -> None:
         "{ dataSources { totalCount nodes { id key name workspace { name } } } }",
         "{ workspaces { nodes { id name } } }",
         "{ viewer { workspaces { nodes { name } } } }",
-        "{ events(last: 500) { nodes { id type subjects { id } } } }",
+        "{ events(last: 500) { nodes { id type subject { id } } } }",
         "{ assets(first: 500) { totalCount nodes { qualifiedName } } }",
     ):
         answer = await ground.member.ask(query)
@@ -202,7 +208,7 @@ async def whole_stream(ground: Ground) -> None:
     """What is changed in B is not told; what is changed in A thereafter is."""
     versions = (await ground.admin.data("{ cursor }"))["cursor"]
     async with ground.member.socket() as socket:
-        query = "subscription ($a: Cursor) { eventRecorded(after: $a) { type subjects { id } } }"
+        query = "subscription ($a: Cursor) { eventRecorded(after: $a) { type subject { id } } }"
         await socket.say(id="1", type="subscribe", payload={"query": query, "variables": {"a": versions}})
         query = "query ($i: ID!) { node(id: $i) { ... on DataSource { version } } }"
         for name in ("sourceB", "sourceA"):

@@ -133,7 +133,7 @@ async def framed(ground: Ground) -> None:
 
 @case("a script that was put into a name")
 async def script(ground: Ground) -> None:
-    """Names are data: they come back as JSON, whose type no browser runs, under a policy that runs nothing."""
+    """Names are data: they come back as JSON, which no browser runs, under a policy that runs nothing."""
     answer = await ground.line.request(
         "GET", "/graphql", params={"query": "{ a: __typename } #<script>alert(1)</script>"}
     )

@@ -35,6 +35,9 @@ def late_spread() -> str:
     )
 
 
+TAG = 'saveTag(input: {name: ""}) { errors { code } }'
+FEW = " ".join(f"a{i}: {TAG}" for i in range(20))
+
 TOO_MUCH: dict[str, str] = {
     "a megabyte": "{ settledAt } #" + "x" * 900_000,
     "fifty thousand braces": "{" * 50_000,
@@ -54,6 +57,8 @@ TOO_MUCH: dict[str, str] = {
     "aliases by a fragment": "{ viewer { ...F } b: viewer { ...F } } fragment F on Viewer {"
     + " ".join(f"a{i}: permissions" for i in range(60))
     + "}",
+    "a hundred changes": "mutation {" + " ".join(f"a{i}: {TAG}" for i in range(90)) + "}",
+    "changes by a fragment": f"mutation {{ ...F }} fragment F on Mutation {{ {FEW} }}",
     "a thousand directives": "{ settledAt " + "@include(if: true) " * 1_000 + "}",
     "one field a thousand times": "{" + "settledAt " * 1_000 + "}",
     "a thousand fragments": "{" + "...F " * 1_000 + "} fragment F on Query { settledAt }",
@@ -74,8 +79,7 @@ def _named(what: str, text: str) -> None:
     @case(what)
     async def attempt(ground: Ground) -> None:
         await ground.admin.refused_everywhere(text, "TOO_COSTLY", "INVALID")
-        if "__schema {" not in text:
-            await ground.nobody.refused(text, "TOO_COSTLY", "INVALID")
+        await ground.nobody.refused(text, "TOO_COSTLY", "INVALID", "UNAUTHENTICATED")
 
 
 for _what, _text in TOO_MUCH.items():

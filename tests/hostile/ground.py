@@ -1,4 +1,4 @@
-"""What the script needs to try its cases: somebody in a workspace, and another workspace with things in it."""
+"""What the script needs for its cases: somebody in a workspace, and another workspace with things in it."""
 
 from __future__ import annotations
 

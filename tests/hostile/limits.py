@@ -98,6 +98,7 @@ async def unasked(ground: Ground) -> None:
         refused(so=opened.close_code == 4401, otherwise=f"closed {opened.close_code}")
 
 
+SAVE = "mutation ($i: SaveWorkspaceInput!) { saveWorkspace(input: $i) { errors { code message } } }"
 TEXTS = {
     "a name of a thousand letters": {"name": "x" * 1_000},
     "a name with NUL": {"name": "a\u0000b"},

@@ -11,7 +11,9 @@ SAVE = """mutation ($i: SaveOidcProviderInput!) {
   saveOidcProvider(input: $i) { errors { code message path } provider { id signInUrl } }
 }"""
 DELETE = "mutation ($id: ID!) { deleteOidcProvider(input: {id: $id}) { errors { code } } }"
-BY_CODE = "mutation ($i: OidcCodeInput!) { signIn(input: {oidcCode: $i}) { errors { code } viewer { session { id } } } }"
+BY_CODE = """mutation ($i: OidcCodeInput!) {
+  signIn(input: {oidcCode: $i}) { errors { code } viewer { session { id } } }
+}"""
 
 
 @case("a state and a code that are made up", needs="saveOidcProvider")

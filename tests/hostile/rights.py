@@ -116,7 +116,7 @@ async def last_administrator(ground: Ground) -> None:
     """Tried only where there is one, so that nobody is locked out by a success."""
     await _prepared(ground)
     grants = await ground.admin.data(
-        "query ($r: ID) { grants(roleId: $r, first: 500) { nodes { id scope { id } actor { id } expiresAt } } }",
+        "query ($r: ID) { grants(roleId: $r, first: 500) { nodes { id scope { id } actor { id } } } }",
         r=ground.ids["administrator"],
     )
     everywhere = [each for each in grants["grants"]["nodes"] if each["scope"] is None]

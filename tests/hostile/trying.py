@@ -62,6 +62,7 @@ async def _one(each: Case, ground: Ground, outcome: Outcome) -> str:
         outcome.absent.append(each.name)
         return f"not there  {each.name} ({each.needs})"
     outcome.tried += 1
+    ground.line.may_slip = each.group == "documents"
     try:
         await each.attempt(ground)
     except (LetIn, RuntimeError, httpx2.HTTPError, OSError, websockets.WebSocketException) as reason:

@@ -56,7 +56,8 @@ async def host(ground: Ground) -> None:
 
 
 MALFORMED = {
-    "two lengths": b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 50\r\n\r\nhello",
+    "two lengths": b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n"
+    b"content-length: 50\r\n\r\nhello",
     "a length and chunks": b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ntransfer-encoding:"
     b" chunked\r\n\r\n0\r\n\r\nGET /metrics HTTP/1.1\r\nhost: x\r\n\r\n",
     "a negative length": b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
