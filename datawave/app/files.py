@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from auth.gate import Gate
 from auth.permissions import Permission
 from datawave.kit.access import NOBODY, Viewer
-from datawave.kit.blobs import Blobs, Link, FileLinks
+from datawave.kit.blobs import Blobs, FileLinks, Link
 from datawave.kit.commands import Commands
 from datawave.kit.database import Database
 from datawave.kit.errors import ErrorCode, UnavailableError
