@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import select
 import subprocess
+import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,13 @@ import pytest
 import websockets.sync.client as sockets
 
 from datawave.kit.tls import trusting
-from tests.certificates import self_signed
-from tests.test_supervisor import wait_until
+from edge_agent.client import Client, CutOff
+from edge_agent.config import Pace
+from edge_agent.keys import Keys
+from tests.certificates import certificate_for, self_signed
 from tests.test_up import PATIENCE, PROGRAM, Up
+from tests.transports.test_tls import secure
+from tests.transports.world import World
 
 SIGN_IN = """mutation ($email: String!, $password: Secret!) {
   signIn(input: {password: {email: $email, password: $password}}) {
@@ -24,6 +30,14 @@ SIGN_IN = """mutation ($email: String!, $password: Secret!) {
   }
 }"""
 SUBPROTOCOL: Any = "graphql-transport-ws"
+
+
+def patiently(holds: Callable[[], bool]) -> None:
+    """A worker and its agent take their time to start on a busy machine."""
+    until = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < until, "it did not come about"
+        select.select([], [], [], 0.05)
 
 
 class Secure:
@@ -75,7 +89,7 @@ def test_all_of_it_speaks_https(up: Up, tmp_path: Path) -> None:
         agents = client.data("{ agents { nodes { name state } } }")["agents"]["nodes"]
         return any(each["state"] == "ONLINE" for each in agents)
 
-    wait_until(agent_is_there)
+    patiently(agent_is_there)
     with sockets.connect(
         client.url.replace("https", "wss") + "/graphql",
         subprotocols=[SUBPROTOCOL],
@@ -92,7 +106,7 @@ def test_all_of_it_speaks_https(up: Up, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(client.answer("/readyz")[1])["ready"]
-    wait_until(agent_is_there)
+    patiently(agent_is_there)
 
 
 def test_a_certificate_that_will_not_do_is_one_clear_line(tmp_path: Path) -> None:
@@ -100,3 +114,18 @@ def test_a_certificate_that_will_not_do_is_one_clear_line(tmp_path: Path) -> Non
     _, other = self_signed(tmp_path, name="other")
     said = Up(tmp_path / "home", TLS_CERTIFICATE=str(certificate), TLS_KEY=str(other)).refused()
     assert f"{other} with {certificate} does not fit, or is not PEM." in said
+
+
+async def test_the_agent_takes_the_platforms_very_certificate_and_no_other(tmp_path: Path) -> None:
+    keys, other = Keys.make(tmp_path / "agent"), self_signed(tmp_path, name="other")[0]
+    own = certificate_for(keys.signing_request("local"))
+    keys.keep_certificate(agent_id="agent_0", certificate=own, authority=own)
+    async with secure(World(), tmp_path) as (port, certificate):
+        for trusted, reached in ((certificate, True), (other, False)):
+            client = Client(f"https://127.0.0.1:{port}", keys, pace=Pace(), tls=trusting(trusted))
+            try:
+                answered = bool(await client.ask("{ hello }", {}))
+            except CutOff:
+                answered = False
+            await client.close()
+            assert answered == reached
