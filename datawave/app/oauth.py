@@ -49,8 +49,7 @@ def routes(gate: Gate, platform: Platform, *, issuer: str, limits: Limits) -> li
                 desk = _Desk(gate, platform, *where(request))
                 answer = await oauth.answer(desk, path, form, _authorization(request))
             except HttpRefused as refused:
-                # The body may not have been read, and may never end.
-                return _told(oauth.refusal(refused.message), refused.status, connection="close")
+                return _told(oauth.refusal(refused.message), refused.status, **_closing(refused.status))
             except UnavailableError as error:
                 return _later(error)
             except ClientDisconnect:
@@ -72,12 +71,12 @@ def routes(gate: Gate, platform: Platform, *, issuer: str, limits: Limits) -> li
 
 async def _form(request: Request, limits: Limits) -> list[tuple[str, str]]:
     """The parameters of the body alone: those of an address are in the logs of whoever passed it on."""
+    body = await read_body(request, limits)  # before any refusal, so that its sender gets to read that
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != FORM or "content-encoding" in request.headers:
         raise HttpRefused(HTTPStatus.BAD_REQUEST, f"Send a form, as {FORM}.")
     if request.url.query:
         raise HttpRefused(HTTPStatus.BAD_REQUEST, "Send all parameters in the body, none in the address.")
-    body = await read_body(request, limits)
     try:
         return parse_qsl(
             body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS
@@ -91,6 +90,12 @@ def _authorization(request: Request) -> str | None:
     if len(given) > 1:
         raise HttpRefused(HTTPStatus.BAD_REQUEST, "Send one Authorization header.")
     return given[0].strip() if given else None
+
+
+def _closing(status: HTTPStatus) -> dict[str, str]:
+    """A body that was not read to its end may never end."""
+    unread = status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return {"connection": "close"} if unread else {}
 
 
 def _told(answer: oauth.Answer, status: int | None = None, **headers: str) -> Response:
