@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from sqlalchemy import select
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from auth import oauth_server as oauth
 from auth.access import limited
@@ -39,7 +39,7 @@ A_MOMENT = timedelta(seconds=2)
 """By which a session outlives its token, so that the token has its full life."""
 
 
-def routes(gate: Gate, platform: Platform, *, issuer: str, limits: Limits) -> list[BaseRoute]:
+def routes(gate: Gate, platform: Platform, *, issuer: str, limits: Limits) -> list[Route]:
     bounded = replace(limits, body_bytes=LONGEST_FORM)
 
     def asked_at(path: str) -> Callable[[Request], Awaitable[Response]]:

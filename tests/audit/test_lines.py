@@ -90,7 +90,7 @@ def _then(begins: dict[str, Any]) -> Any:
 
 TAMPERED: dict[str, tuple[Callable[[list[bytes]], list[bytes]], int | None]] = {
     "altered": (changed(3, action="nothing"), 3),
-    "detail": (changed(4, detail={"input": {}}), 4),
+    "detail": (changed(4, detail={"input": {"of": "somebody"}}), 4),
     "hash": (changed(2, hash="00" * 32), 2),
     "no entry": (changed(2, hash="x"), 2),
     "removed": (lambda content: [*content[:3], *content[4:]], 3),

@@ -42,7 +42,7 @@ async def test_an_untouched_trail_is_whole(platform: Platform) -> None:
 @pytest.mark.parametrize(
     ("statement", "broken_at"),
     [
-        ("UPDATE audit_entry SET actor_id = NULL WHERE sequence = 4", 4),
+        ("UPDATE audit_entry SET actor_id = gen_random_uuid() WHERE sequence = 4", 4),
         ("UPDATE audit_entry SET outcome = 'REFUSED' WHERE sequence = 4", 4),
         ("UPDATE audit_entry SET at = at + interval '1 microsecond' WHERE sequence = 4", 4),
         ("UPDATE audit_entry SET detail = '{}' WHERE sequence = 4", 4),

@@ -267,6 +267,21 @@ LIMITS: dict[str, Limit] = {
             f"{__name__}:test_a_password_of_a_megabyte_is_refused_like_any_other",
         ),
     ),
+    "days of an API key": Limit(
+        setting="limit_api_key_days",
+        most=365,
+        proved_by=("tests.identity.test_apikeys:test_how_long_a_key_may_last_is_a_setting",),
+    ),
+    "days of a program's certificate": Limit(
+        setting="limit_certificate_days",
+        most=365,
+        proved_by=("tests.identity.test_partner_certificates:test_what_is_no_request_for_a_good_key_is_refused_at_its_field",),
+    ),
+    "bytes of a file that is made": Limit(
+        setting="limit_blob_bytes",
+        most=5_000_000_000,
+        proved_by=("tests.audit.test_blobs:test_no_file_grows_beyond_its_bound",),
+    ),
     "operations of a request": Limit(most=1, proved_by=(f"{__name__}:test_batches_are_not_taken",)),
     "sign-ins of a request": Limit(most=1, proved_by=(f"{__name__}:test_one_sign_in_a_request",)),
 }
