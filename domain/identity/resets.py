@@ -46,7 +46,7 @@ async def count_request(attempts: Attempts, *, email: str, address: str | None) 
         ) from None
 
 
-@command(needs=PUBLIC)
+@command(needs=PUBLIC, hides=("email",))
 async def request_password_reset(tx: Tx, *, email: str) -> None:
     """Has a mail sent to whoever has this address, if anybody has."""
     reference = f"reset/{new_id().hex}"
