@@ -10,8 +10,12 @@ import pytest
 
 from datawave.supervisor.web import find_npm, sources_digest
 from tests import browser, furnished, servers
+from tests.client import Client
 from tests.factories.sources import Make
 from tests.fixtures.api import House, house_at
+from tests.fixtures.clock import HouseClock
+from tests.identity.documents import INVITE, PASSWORD
+from tests.identity.signing_in import CONFIRM, ENROLL, App, secret_of
 
 ROOT = Path(__file__).parents[1]
 WEB = ROOT / "web"
@@ -63,6 +67,45 @@ async def test_a_source_appears_live_and_graphiql_runs_an_example(
 
     assert page.errors == []
     assert [url for url in page.asked if not url.startswith((house.url, "data:", "blob:"))] == []
+
+
+async def test_a_second_factor_is_shown_by_keyboard(
+    page: browser.Page, house: House, api: Client, house_clock: HouseClock
+) -> None:
+    begun = await api.done(ENROLL, i={"name": "Phone"})
+    app = App(secret_of(begun), house, house_clock)
+    await api.done(CONFIRM, id=begun["factor"]["id"], c=await app.code())
+
+    await page.open(house.url)
+    await sign_in(page)
+    await page.see("document.activeElement?.name === 'code'")
+    await page.see_text("Code from your authenticator", within=".dialog")
+    await page.write(await app.code())
+    await page.press("Enter")
+    await page.see_text("Live", within=".pill")
+    await page.see("document.querySelector('.dialog') === null")
+    assert page.errors == []
+
+
+async def test_an_invitation_lets_in_whoever_sets_a_password(
+    page: browser.Page, house: House, api: Client
+) -> None:
+    invited = await api.done(INVITE, i={"email": "anna@example.com", "displayName": "Anna"})
+
+    # Pasted where the sign-in is open already, it loads nothing anew.
+    await page.open(house.url)
+    await page.see("document.activeElement?.name === 'email'")
+    await page.call("Page.navigate", url=invited["invitationUrl"])
+    await page.see("document.activeElement?.name === 'new-password'")
+    await page.see("location.hash === ''")
+    await page.write("password12")
+    await page.press("Enter")
+    await page.see("document.querySelector('.dialog [role=alert]')?.innerText.length > 0")
+    await page.write(PASSWORD)  # What was refused is selected: this takes its place.
+    await page.press("Enter")
+    await page.see_text("Anna", within=".top-bar .who")
+    await page.see("document.querySelector('.dialog') === null")
+    assert page.errors == []
 
 
 async def test_the_pages_own_tests_pass() -> None:

@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 from auth.gate import Entered, Gate
 from auth.oidc import error_word
 from datawave.app.door import LONGEST_CLIENT, CookieStyle
+from datawave.app.pages import PLAIN_STYLE
 from datawave.kit.access import NOBODY, Viewer
 from datawave.kit.commands import Commands
 from datawave.kit.errors import (
@@ -44,8 +45,8 @@ LONGEST_PATH = 1_000
 ODD = re.compile(r"[\x00-\x1f\x7f-\xa0\\]|//")
 NEVER_KEPT = {"cache-control": "no-store"}
 
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>DataWave</title>
-<body style="font-family:system-ui;max-width:40rem;margin:4rem auto;line-height:1.5">
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>DataWave</title>{style}<body>
 <h1>You are not signed in</h1><p>{message}</p><p><a href="/">Back to DataWave</a></p></body></html>"""
 
 
@@ -187,4 +188,6 @@ def _told(error: UserError) -> Response:
     headers = dict(NEVER_KEPT)
     if isinstance(error, UnavailableError) and error.retry_after_seconds is not None:
         headers["retry-after"] = str(error.retry_after_seconds)
-    return HTMLResponse(PAGE.format(message=escape(error.message)), status, headers=headers)
+    return HTMLResponse(
+        PAGE.format(style=PLAIN_STYLE, message=escape(error.message)), status, headers=headers
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -28,13 +30,22 @@ from datawave.transports.door import UNAUTHENTICATED, Refused
 GRAPHIQL = "/graphiql"
 SCHEMA = "/schema.graphql"
 
-# No script runs, and no style holds, that is not a file of ours; data: images and fonts are the build's own.
+PLAIN_STYLE = (
+    "<style>:root{color-scheme:light dark}"
+    "body{max-width:40rem;margin:4rem auto;padding:0 1rem;font:16px/1.5 system-ui,sans-serif}</style>"
+)
+"""Of the few pages that stand without the dashboard's files; the policy knows it by its hash."""
+_PLAIN = b64encode(sha256(PLAIN_STYLE[len("<style>") : -len("</style>")].encode()).digest()).decode()
+STYLES = f"style-src 'self' 'sha256-{_PLAIN}'"
+
+# No script runs, and no style holds, that is not ours; data: images and fonts are the build's own.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self' data:;"
+    f"default-src 'none'; script-src 'self'; {STYLES}; img-src 'self' data:; font-src 'self' data:;"
     " worker-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-# Monaco, GraphiQL's editor, writes styles into its page; they cannot run anything.
-EDITORS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+# Monaco, GraphiQL's editor, writes styles into its page; they cannot run anything. A hash beside that
+# would undo it.
+EDITORS_POLICY = POLICY.replace(STYLES, "style-src 'self' 'unsafe-inline'")
 OTHER_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -43,8 +54,9 @@ OTHER_HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 )
-BUILDING = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="3">
-<title>DataWave</title><body><h1>DataWave is running</h1>
+BUILDING = f"""<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="3">
+<meta name="viewport" content="width=device-width"><title>DataWave</title>{PLAIN_STYLE}<body>
+<h1>DataWave is running</h1>
 <p>Its pages are being built and appear here by themselves in a moment.
 The API answers already at <code>/graphql</code>.</p></body></html>"""
 

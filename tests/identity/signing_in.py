@@ -33,6 +33,12 @@ def code(answer: dict[str, Any]) -> str:
     return answer["errors"][0]["extensions"]["code"]
 
 
+def secret_of(begun: dict[str, Any]) -> str:
+    """What an app reads from the code on the screen."""
+    uri: str = begun["provisioningUri"]
+    return parse_qs(urlsplit(uri).query)["secret"][0]
+
+
 @dataclass
 class App:
     """An authenticator app: each code is of a later time step than the one before."""
@@ -78,9 +84,7 @@ async def protected(house: House, clock: HouseClock, email: str = "owner@example
     """Somebody with a second factor."""
     client = await person(house, email)
     begun = await client.done(ENROLL, i={"name": "Phone"})
-    uri: str = begun["provisioningUri"]
-    secret = parse_qs(urlsplit(uri).query)["secret"][0]
-    app = App(secret, house, clock)
+    app = App(secret_of(begun), house, clock)
     confirmed = await client.done(CONFIRM, id=begun["factor"]["id"], c=await app.code())
     who = (await client.data(MINE))["viewer"]["user"]["id"]
     return Person(who, email, client, app, confirmed["recoveryCodes"])

@@ -4,6 +4,7 @@ import { Logo } from "../../ui/Logo";
 import { text, useForm, type Sent } from "./form";
 import { mailed, type MailedLink } from "./link";
 import {
+  addressOf,
   askForReset,
   setPassword,
   showSecondFactor,
@@ -28,6 +29,14 @@ export function SignIn({ again }: { again: boolean }) {
   });
   const show = (): void => dialog.current?.showModal();
   useEffect(show, []);
+  useEffect(
+    () =>
+      mailed.watch(() => {
+        const link = mailed.get();
+        if (link !== null) go({ is: "new-password", link });
+      }),
+    [],
+  );
   return (
     <dialog
       ref={dialog}
@@ -100,7 +109,7 @@ function OtherWays() {
     <ul className="ways" aria-label="Other ways to sign in">
       {ways.map((way) => (
         <li key={way.id}>
-          <a className="button" href={way.signInUrl}>
+          <a className="button" href={addressOf(way)}>
             Continue with {way.name}
           </a>
         </li>
@@ -166,13 +175,18 @@ function Forgotten({ go }: { go: (to: Step) => void }) {
           </Send>
         </>
       ) : (
-        <p role="status">
+        <p role="status" tabIndex={-1} ref={takeFocus}>
           If {asked} has an account here, a mail is on its way. Its link works once, within an hour.
         </p>
       )}
       <Aside onClick={() => go({ is: "password" })}>Back to sign-in</Aside>
     </form>
   );
+}
+
+/** The button that had it is gone; whoever cannot see the page hears what took its place. */
+function takeFocus(element: HTMLElement | null): void {
+  element?.focus();
 }
 
 function NewPassword({ link, go }: { link: MailedLink; go: (to: Step) => void }) {
@@ -184,15 +198,15 @@ function NewPassword({ link, go }: { link: MailedLink; go: (to: Step) => void })
   return (
     <form className="sign-in" onSubmit={form.onSubmit}>
       <Title>{link.kind === "invitation" ? "Welcome to DataWave" : "Set a new password"}</Title>
-      <p>At least 10 characters that are not guessed soon: a few unrelated words will do.</p>
+      <p id="how-long">At least 10 characters that are not guessed soon: a few unrelated words will do.</p>
       <label className="field">
         <span>New password</span>
         <input
           name="new-password"
           type="password"
           autoComplete="new-password"
+          aria-describedby="how-long"
           minLength={10}
-          maxLength={128}
           required
           autoFocus
           data-secret

@@ -22,3 +22,11 @@ function taken(): MailedLink | null {
 
 /** The link that the page was opened by, until it has been used or put aside. */
 export const mailed = new Store<MailedLink | null>(taken());
+
+/** Opened where a page of ours is open already, a link changes its address and loads nothing. */
+if (typeof window !== "undefined") {
+  window.addEventListener("hashchange", () => {
+    const link = taken();
+    if (link !== null) mailed.set(link);
+  });
+}

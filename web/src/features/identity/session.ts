@@ -61,6 +61,11 @@ export async function waysIn(): Promise<readonly WayIn[]> {
   }
 }
 
+/** Whoever comes back by a login service goes on with the page that they left. */
+export function addressOf(way: WayIn): string {
+  return `${way.signInUrl}?return=${encodeURIComponent(window.location.pathname)}`;
+}
+
 export function signIn(email: string, password: string): Promise<Outcome> {
   return entering({ password: { email, password } });
 }
@@ -107,8 +112,8 @@ export async function askForReset(email: string): Promise<string | null> {
 
 function enter(person: Person): void {
   const before = session.get();
-  // What is on screen was read with another's rights: begin anew.
-  if (before.phase === "ended" && before.person.id !== person.id) window.location.reload();
+  // What is on screen was read with another's rights, whose session ended or who opened a mailed link: begin anew.
+  if ("person" in before && before.person.id !== person.id) window.location.reload();
   else session.set({ phase: "somebody", person });
 }
 
