@@ -77,7 +77,7 @@ async def person(house: House, email: str) -> Client:
 async def protected(house: House, clock: HouseClock, email: str = "owner@example.com") -> Person:
     """Somebody with a second factor."""
     client = await person(house, email)
-    begun = await client.done(ENROLL, i={"name": "Phone"})
+    begun = await client.done(ENROLL, i={"name": "Phone", "password": PASSWORD})
     uri: str = begun["provisioningUri"]
     secret = parse_qs(urlsplit(uri).query)["secret"][0]
     app = App(secret, house, clock)
