@@ -275,7 +275,13 @@ async def test_wrong_ids_and_stale_versions_name_the_field(api: Client) -> None:
 
 def test_only_signing_in_is_a_mutation_open_to_anybody() -> None:
     open_to_all = {root.name for root in ROOTS if root.kind == "mutation" and root.needs == PUBLIC}
-    assert open_to_all == {"sign_in", "refresh_session", "set_password", "request_password_reset"}
+    assert open_to_all == {
+        "sign_in",
+        "refresh_session",
+        "set_password",
+        "request_password_reset",
+        "begin_oidc_sign_in",
+    }
 
 
 async def test_another_process_hears_of_the_end_within_a_second(valkey: servers.ValkeySpace) -> None:

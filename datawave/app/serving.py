@@ -213,9 +213,10 @@ def _application(
         )
     programs = oauth.routes(gate, platform, issuer=serving.origin, limits=serving.limits)
     people = oidc.routes(platform.extras["oidc"], core.commands, gate, cookie, serving.origin)
-    beside = Bounded(
-        Starlette(routes=[*graphql, *programs, *people, *others]), seconds=serving.limits.body_seconds
-    )
+    routes = Starlette(routes=[*graphql, *programs, *people, *others])
+    # The OAuth server bounds its bodies itself, and refuses in its own words.
+    own = frozenset(route.path for route in programs)
+    beside = Bounded(routes, seconds=serving.limits.body_seconds, but=own)
     return _as_seen_from_outside(Front(routing.endpoints_of(graphql), beside), serving)
 
 

@@ -23,11 +23,14 @@ class TooLarge(Exception):
 class Bounded:
     """An application whose requests have small bodies that come in time."""
 
-    def __init__(self, app: ASGIApp, *, seconds: float, most: int = SMALL_BODY) -> None:
-        self._app, self._seconds, self._most = app, seconds, most
+    def __init__(
+        self, app: ASGIApp, *, seconds: float, most: int = SMALL_BODY, but: frozenset[str] = frozenset()
+    ) -> None:
+        """`but` are the paths that bound their bodies themselves."""
+        self._app, self._seconds, self._most, self._but = app, seconds, most, but
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in self._but:
             await self._app(scope, receive, send)
             return
         until = asyncio.get_running_loop().time() + self._seconds

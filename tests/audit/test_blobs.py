@@ -94,9 +94,8 @@ def test_a_link_is_bound_to_its_file_its_holder_and_its_time() -> None:
         assert links.read("a.gz", {**query, **changed}) is None, changed
     for gone in query:
         assert links.read("a.gz", {name: each for name, each in query.items() if name != gone}) is None
-    other = FileLinks(
-        Keyring(Secret("another master key, long enough too")), origin="", now=lambda: moment[0]
-    )
+    another = Keyring(Secret("another master key, long enough too"))
+    other = FileLinks(another, origin="", now=lambda: moment[0])
     assert other.read("a.gz", query) is None
     moment[0] = until
     assert links.read("a.gz", query) is None

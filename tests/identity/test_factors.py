@@ -176,7 +176,7 @@ async def test_a_mail_alone_signs_nobody_in_who_has_a_second_factor(
 ) -> None:
     from datawave.kit.ids import key_of
     from datawave.kit.secrets import Secret
-    from models.identity import PasswordToken
+    from models.identity import PasswordToken, TokenKind
 
     owner = await protected(house, house_clock)
     from auth.tokens import digest
@@ -187,6 +187,7 @@ async def test_a_mail_alone_signs_nobody_in_who_has_a_second_factor(
         row = {
             "token_hash": digest(Secret("from a mail")),
             "user_id": key_of("user", owner.id),
+            "kind": TokenKind.RESET,
             "expires_at": house.served.gate.now().replace(year=2999),
         }
         await connection.execute(insert(PasswordToken).values(**row))

@@ -9,6 +9,7 @@ import httpx2
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from sqlalchemy import select, text
 
+from datawave.kit.ids import key_of
 from datawave.kit.tables import AuditEntry, Outcome
 from models.identity import AuthSession, RefreshToken
 from tests.client import Client
@@ -98,9 +99,11 @@ async def test_the_wrong_secret_and_no_such_program_are_told_alike_and_recorded(
                 .order_by(AuditEntry.number)
             )
         )
-    assert [each.detail["input"]["name"] for each in entries if each.detail] == [
-        partner["clientId"],
-        "dw-nobody",
+    named = [each.detail["input"]["name"] for each in entries if each.detail]
+    assert all(name.startswith("•••") for name in named)  # people write secrets into the wrong field
+    assert [(each.subject_word, each.subject_id) for each in entries] == [
+        ("service", key_of("service", partner["id"])),
+        (None, None),
     ]
     assert [each.address for each in entries] == ["127.0.0.1"] * 2
     assert partner["secret"] not in str([each.detail for each in entries])
