@@ -1,4 +1,4 @@
-"""What ends with a login service, with an identity, with a person; and whom a service cannot bring or take."""
+"""What ends with a login service, with an identity, with a person; and whom a service cannot bring."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from sqlalchemy import func, select, text
 from datawave.kit.access import SYSTEM
 from datawave.kit.ids import key_of
 from datawave.kit.secrets import Secret
-from datawave.kit.tables import AuditEntry, Command, EventRow
+from datawave.kit.tables import AuditEntry, Command
+from datawave.kit.tables import Event as EventRow
 from domain import identity
 from models.identity import (
     ApiKey,
