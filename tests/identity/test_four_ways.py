@@ -145,7 +145,7 @@ async def test_each_reads_the_same_asset_with_the_rights_they_have(there: There,
 async def reads(way: Way, stock: str) -> None:
     """Over HTTP: the asset, the field that takes a permission more, and what is another workspace's."""
     viewer = (await way.client.data(METHOD))["viewer"]
-    assert (viewer["session"] or {}).get("method") == way.method
+    assert (viewer["session"] and viewer["session"]["method"]) == way.method
     answer = await way.client.ask(READ, n=ORDERS)
     asset = answer["data"]["asset"]
     assert asset["name"] == "orders"
