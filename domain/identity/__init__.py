@@ -98,8 +98,10 @@ from domain.identity.sessions import (
     set_password,
     sign_in,
 )
+from domain.identity.ways_in import NAMELESS
 
 __all__ = [
+    "NAMELESS",
     "Aim",
     "Answer",
     "Came",

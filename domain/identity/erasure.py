@@ -20,8 +20,11 @@ from models.identity import AuthSession, Grant, GroupMember, PasswordToken, User
 NOWHERE = "deleted.invalid"
 """No mail goes there: the name is reserved for that."""
 
-SAYING_WHO = ("sign_in", "request_password_reset", "invite_user", "add_user", "update_user")
-"""Commands whose input holds an address, or a name."""
+SAYING_WHO = (
+    "sign_in", "request_password_reset", "invite_user", "add_user", "update_user", "sign_in_by_provider",
+    "link_identity", "unlink_identity", "restore_identity", "enroll_mfa", "create_api_key",
+)  # fmt: skip
+"""Commands whose input holds an address, or a name, or what somebody calls their things."""
 
 Eraser = Callable[[Tx, User], Awaitable[None]]
 ERASERS: list[Eraser] = []
@@ -87,7 +90,12 @@ async def forget_words(tx: Tx, user: User) -> None:
     about = or_(
         entry.subject_id == user.id,
         entry.action.in_(SAYING_WHO)
-        & or_(entry.actor_id == user.id, _says(told["name"], user), _says(told["email"], user)),
+        & or_(
+            entry.actor_id == user.id,
+            _says(told["name"], user),
+            _says(told["email"], user),
+            _says(told["proof"]["email"], user),
+        ),
     )
     await tx.session.execute(
         update(entry)
@@ -100,7 +108,10 @@ async def forget_words(tx: Tx, user: User) -> None:
             kept.subject_ids.contains([user.id]),
             kept.name.in_(SAYING_WHO)
             & or_(
-                kept.actor_id == user.id, _says(kept.input["name"], user), _says(kept.input["email"], user)
+                kept.actor_id == user.id,
+                _says(kept.input["name"], user),
+                _says(kept.input["email"], user),
+                _says(kept.input["proof"]["email"], user),
             ),
         )
     )

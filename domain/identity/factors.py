@@ -1,13 +1,14 @@
 """Second factors: set up, confirmed by a first code, asked for at sign-in, taken away.
 
 Somebody has a second factor from the moment they have confirmed a TOTP; recovery codes stand in for it.
-Whoever has one proves themselves anew before they add or remove one, so that a stolen session cannot.
+Whoever adds or removes one proves themselves anew, the first one too, so that a stolen session cannot.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import cast
 from uuid import UUID
 
@@ -24,9 +25,11 @@ from datawave.kit.secrets import Secret
 from domain.identity.devices import device_stands, forget_devices
 from domain.identity.events import MfaConfirmed, MfaEnrolled, MfaRemoved, RecoveryCodeUsed
 from domain.workspaces import checked_name
-from models.identity import MfaFactor, MfaKind, RecoveryCode, RememberedDevice, User
+from models.identity import AuthSession, MfaFactor, MfaKind, RecoveryCode, RememberedDevice, User
 
 MOST_FACTORS = 10
+JUST_NOW = timedelta(minutes=15)
+"""So long a sign-in proves that it is still the same person."""
 NAMES = {MfaKind.TOTP: "Authenticator app", MfaKind.RECOVERY_CODES: "Recovery codes"}
 
 
@@ -98,6 +101,8 @@ async def enroll_mfa(
     factors = await confirmed_factors(tx, user.id)
     if has_totp(factors):
         await _refuse_unproved(tx, user, factors, fresh)
+    else:
+        await _refuse_unproved_first(tx, user, fresh)
     name = checked_name(name or NAMES[kind])
     if kind is MfaKind.RECOVERY_CODES:
         if not has_totp(factors):
@@ -249,6 +254,23 @@ async def _refuse_unproved(tx: Tx, user: User, factors: Sequence[MfaFactor], fre
         raise invalid("This code is wrong, or has been used before; take the next one.", path=["code"])
 
 
+async def _refuse_unproved_first(tx: Tx, user: User, fresh: Fresh | None) -> None:
+    """Before there is a second factor the password proves it; whoever has none, since they come by a login
+    service, has come a moment ago."""
+    if user.password_hash is None:
+        session = await tx.session.get(AuthSession, tx.viewer.session_id) if tx.viewer.session_id else None
+        if session is None or session.started_at <= tx.now - JUST_NOW:
+            raise ConflictError(
+                ErrorCode.WRONG_STATE,
+                "Sign in anew, and set it up within 15 minutes.",
+                path=["input"],
+            )
+        return
+    if fresh is None or fresh.against is None:
+        raise InputError(ErrorCode.REQUIRED, "Prove yourself anew, with your password.", path=["password"])
+    await _refuse_unproved(tx, user, [], fresh)
+
+
 async def _own_account(tx: Tx) -> User:
     """The viewer's own row, locked: what is set up at the same time is set up one after the other."""
     user = None
@@ -294,6 +316,12 @@ async def _with_recovery_codes(tx: Tx, user_id: UUID, name: str) -> FactorShown:
     await tx.session.flush()
     tx.emit(MfaConfirmed(factor_id=factor.id, user_id=user_id, kind=factor.kind.value))
     return FactorShown(factor=factor, recovery_codes=[Shown(value=code) for code in codes])
+
+
+async def take_away_factors(tx: Tx, user_id: UUID) -> None:
+    """All of somebody's, confirmed or not, with their secrets."""
+    for each in list(await tx.session.scalars(select(MfaFactor).where(MfaFactor.user_id == user_id))):
+        await _take_away(tx, each)
 
 
 async def _take_away(tx: Tx, factor: MfaFactor) -> None:

@@ -27,9 +27,20 @@ from datawave.kit.errors import (
 )
 from domain.identity.accounts import add_user
 from domain.identity.grants import give_everywhere
+from domain.identity.links import end_links, let_in
 from domain.identity.provider_events import IdentityLinked, IdentityUnlinked, MembershipsSynced
+from domain.identity.sessions import end_sessions
 from domain.workspaces import checked_name
-from models.identity import ExternalIdentity, Group, GroupMember, OidcProvider, Role, User, UserState
+from models.identity import (
+    AuthSession,
+    ExternalIdentity,
+    Group,
+    GroupMember,
+    OidcProvider,
+    Role,
+    User,
+    UserState,
+)
 
 UNDONE_WITHIN = timedelta(days=30)
 """So long what a deleted service knew of people is kept."""
@@ -121,7 +132,9 @@ async def _by_email(tx: Tx, provider: OidcProvider, proof: Vouched) -> User | No
     if not provider.links_by_email or user.state not in (UserState.ACTIVE, UserState.INVITED):
         raise unauthenticated(NO_ACCOUNT)
     tx.touches(user)
-    user.state = UserState.ACTIVE  # an invitation is taken up by whoever has its e-mail
+    if user.state is UserState.INVITED:  # an invitation is taken up by whoever has its e-mail
+        let_in(tx, user)
+        await end_links(tx, user.id)
     return user
 
 
@@ -129,7 +142,7 @@ async def _made(tx: Tx, provider: OidcProvider, proof: Vouched) -> User:
     if not provider.creates_users or proof.email is None:
         raise unauthenticated(NO_ACCOUNT)
     user = await add_user(tx, email=proof.email, display_name=proof.display_name)
-    user.state = UserState.ACTIVE
+    let_in(tx, user)
     roles = await tx.session.scalars(select(Role.id).where(Role.id.in_(provider.default_role_ids)))
     # Whoever chose these roles for newcomers held all that is in them: the platform gives them now.
     before, tx.viewer = tx.viewer, replace(SYSTEM, address=tx.viewer.address, client=tx.viewer.client)
@@ -168,7 +181,8 @@ async def link_identity(tx: Tx, *, provider_id: UUID, proof: Vouched) -> Externa
 
 @command(needs=SIGNED_IN)
 async def unlink_identity(tx: Tx, *, identity_id: UUID) -> UUID:
-    """Takes a way in away: one's own, or anybody's with the permission; never the last."""
+    """Takes a way in away: one's own, or anybody's with the permission; never the last. Whoever came in by it
+    is out."""
     identity = await tx.get(ExternalIdentity, identity_id, needs=Permission.USER_UPDATE)
     user = await tx.session.get_one(User, identity.user_id, with_for_update=True)
     if user.password_hash is None and not await _comes_otherwise(tx, identity):
@@ -190,6 +204,8 @@ async def unlink_identity(tx: Tx, *, identity_id: UUID) -> UUID:
     await tx.session.delete(identity)
     mine = (GroupMember.provider_id == identity.provider_id, GroupMember.member_id == user.id)
     await tx.session.execute(delete(GroupMember).where(*mine))
+    by_it = (AuthSession.actor_id == user.id, AuthSession.provider_id == identity.provider_id)
+    await end_sessions(tx, *by_it, reason="identity unlinked")
     tx.emit(IdentityUnlinked(actor_id=user.id, provider_id=identity.provider_id))
     return identity.id
 

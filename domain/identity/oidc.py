@@ -349,7 +349,7 @@ async def sign_in_by_provider(
         raise unauthenticated(UNKNOWN)
     user = await account_of(tx, provider, proof)
     await sync_memberships(tx, provider, user.id, proof.groups)
-    return await begin_session(tx, "user", user.id, AuthMethod.OIDC, cookie=cookie)
+    return await begin_session(tx, "user", user.id, AuthMethod.OIDC, cookie=cookie, provider_id=provider.id)
 
 
 @command(needs=INSIDE, recorded=False)

@@ -22,8 +22,9 @@ from datawave.kit.secrets import Secret
 from domain.identity.grants import Place, place_of, refuse_beyond_own
 from domain.identity.identities import UNDONE_WITHIN
 from domain.identity.provider_events import OidcProviderDeleted, OidcProviderSaved
+from domain.identity.sessions import end_sessions
 from domain.workspaces import checked_name
-from models.identity import ExternalIdentity, Grant, Group, GroupMember, OidcProvider, Role
+from models.identity import AuthSession, ExternalIdentity, Grant, Group, GroupMember, OidcProvider, Role
 
 SCOPES = ("openid", "email", "profile")
 LONGEST = 500
@@ -105,7 +106,8 @@ async def save_oidc_provider(
 
 @command(needs=Permission.SETTINGS_MANAGE)
 async def delete_oidc_provider(tx: Tx, *, provider_id: UUID, version: int | None = None) -> UUID:
-    """Nobody comes by this service any more; the groups that it put people in are theirs no longer."""
+    """Nobody comes by this service any more, and who has come by it is out; the groups that it put people in
+    are theirs no longer."""
     row = await tx.get(OidcProvider, provider_id, version=version)
     tx.undone_by(restore_oidc_provider, provider_id=row.id, state=ProviderState.of(row))
     await _let_lapse(tx, row.secret_reference)
@@ -113,6 +115,7 @@ async def delete_oidc_provider(tx: Tx, *, provider_id: UUID, version: int | None
         update(ExternalIdentity).where(ExternalIdentity.provider_id == row.id).values(lapsed_at=tx.now)
     )
     await tx.session.execute(delete(GroupMember).where(GroupMember.provider_id == row.id))
+    await end_sessions(tx, AuthSession.provider_id == row.id, reason="login service deleted")
     await tx.session.delete(row)
     tx.emit(OidcProviderDeleted(provider_id=row.id, name=row.name))
     return row.id
@@ -150,6 +153,8 @@ async def _apply(tx: Tx, row: OidcProvider, before: ProviderState | None, wished
         setattr(row, name, value)
     if before is None:
         await tx.add(row)
+    if not wished.enabled:
+        await end_sessions(tx, AuthSession.provider_id == row.id, reason="login service disabled")
     mapped = [UUID(each["group"]) for each in wished.group_mappings]
     unmapped = (GroupMember.provider_id == row.id, GroupMember.group_id.not_in(mapped))
     await tx.session.execute(delete(GroupMember).where(*unmapped))

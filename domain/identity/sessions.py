@@ -123,6 +123,7 @@ async def begin_session(
     scopes: Sequence[str] | None = None,
     cookie: bool = False,
     lasts: timedelta | None = None,
+    provider_id: UUID | None = None,
 ) -> SignedIn:
     """A session for somebody who has proved, in whatever way, who they are. One that `lasts` for so long
     cannot be refreshed: its program proves itself again. A browser's former session ends with it: whoever put
@@ -135,6 +136,7 @@ async def begin_session(
         actor_id=actor_id,
         actor_word=actor_word,
         method=method,
+        provider_id=provider_id,
         started_at=tx.now,
         last_seen_at=tx.now,
         expires_at=tx.now + (lasts or (limits.idle if cookie else limits.refresh_idle)),

@@ -31,6 +31,8 @@ class AuthSession(Base):
     actor_id: Mapped[UUID] = mapped_column(index=True)
     actor_word: Mapped[str]
     method: Mapped[AuthMethod]
+    provider_id: Mapped[UUID | None] = mapped_column(index=True)
+    """The login service that they came by: without it they are out."""
     started_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]

@@ -105,7 +105,7 @@ class Mutations:
 
     @mutation(
         runs=identity.delete_oidc_provider,
-        description="Delete a login service: nobody comes by it any more. Sessions go on.",
+        description="Delete a login service: nobody comes by it any more, and who did is out.",
     )
     async def delete_oidc_provider(self, info: Info, input: NodeInput) -> DonePayload:
         await info.context.run(
@@ -119,7 +119,8 @@ class Mutations:
 
     @mutation(
         runs=identity.unlink_identity,
-        description="Take away a way to sign in: one's own, or anybody's with `user:update`; never the last.",
+        description="Take away a way to sign in: one's own, or anybody's with `user:update`; never the last."
+        " Who came in by it is out.",
     )
     async def unlink_identity(self, info: Info, input: NodeInput) -> DonePayload:
         await info.context.run(

@@ -42,8 +42,8 @@ class RememberedDevice(FromRow, Node, shows=rows.RememberedDevice):
 
 
 @strawberry.input(
-    description="A second factor to set up. Whoever has one already proves themselves anew, by password or"
-    " code."
+    description="A second factor to set up, with a fresh proof: the password, or a code where there is a"
+    " factor already. Whoever has no password has signed in within the last 15 minutes."
 )
 class EnrollMfaInput:
     kind: rows.MfaKind = rows.MfaKind.TOTP

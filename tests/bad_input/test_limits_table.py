@@ -275,7 +275,9 @@ LIMITS: dict[str, Limit] = {
     "days of a program's certificate": Limit(
         setting="limit_certificate_days",
         most=365,
-        proved_by=("tests.identity.test_partner_certificates:test_what_is_no_request_for_a_good_key_is_refused_at_its_field",),
+        proved_by=(
+            "tests.identity.test_partner_certificates:test_what_is_no_request_for_a_good_key_is_refused_at_its_field",
+        ),
     ),
     "bytes of a file that is made": Limit(
         setting="limit_blob_bytes",

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from tests.clients.programs import node
+from tests.identity.there import there
 
-__all__ = ["node"]
+__all__ = ["node", "there"]

@@ -83,7 +83,7 @@ async def person(house: House, email: str) -> Client:
 async def protected(house: House, clock: HouseClock, email: str = "owner@example.com") -> Person:
     """Somebody with a second factor."""
     client = await person(house, email)
-    begun = await client.done(ENROLL, i={"name": "Phone"})
+    begun = await client.done(ENROLL, i={"name": "Phone", "password": PASSWORD})
     app = App(secret_of(begun), house, clock)
     confirmed = await client.done(CONFIRM, id=begun["factor"]["id"], c=await app.code())
     who = (await client.data(MINE))["viewer"]["user"]["id"]

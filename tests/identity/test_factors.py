@@ -44,7 +44,7 @@ def second(challenge: str, **more: Any) -> dict[str, Any]:
 
 async def test_a_factor_is_set_up_and_asked_for(house: House, house_clock: HouseClock) -> None:
     client = await person(house, "owner@example.com")
-    begun = await client.done(ENROLL, i={"name": "Phone"})
+    begun = await client.done(ENROLL, i={"name": "Phone", "password": PASSWORD})
     assert begun["provisioningUri"].startswith("otpauth://totp/DataWave:owner%40example.com?")
     assert (begun["factor"]["kind"], begun["factor"]["confirmedAt"]) == ("TOTP", None)
     unasked = await client.as_(None).done(
