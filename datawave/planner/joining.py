@@ -16,7 +16,7 @@ from datawave.planner.selections import Collector, beneath
 if TYPE_CHECKING:
     from datawave.planner.making import Asked
 
-MOST_TABLES = 3
+MOST_TABLES = 4
 """As many as are worth looking into for each row."""
 
 

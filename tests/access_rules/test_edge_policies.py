@@ -14,6 +14,7 @@ from tests.client import Client
 from tests.factories.sources import Make
 from tests.fixtures.agent import Agent, Worker
 from tests.fixtures.api import House
+from tests.kit.ground import until
 
 POLICY = """id version name sampleRows samplePatterns neverSample valuesLeave maskWith maxQuerySeconds
   quietHours { from to timeZone days }"""
@@ -25,7 +26,7 @@ UNDO = (
     """mutation($id: ID!) { undoCommand(input: {commandId: $id}) { errors { code message } trackingId } }"""
 )
 REDO = UNDO.replace("undoCommand", "redoCommand")
-BEHIND = "{ agents { nodes { id name sync { currentBundleVersion } } } }"
+BEHIND = "{ agents { nodes { id name sync { bundleVersion currentBundleVersion } } } }"
 TOP = """query($n: String!) { asset(qualifiedName: $n) { ... on Column {
   profile { topValues { value count masked } } } } }"""
 
@@ -161,9 +162,15 @@ async def test_values_leave_a_source_only_once_a_policy_says_so(
         found = await api.data(TOP, n=f"{column}.{name}")
         return found["asset"]["profile"]["topValues"]
 
+    async def agent_knows() -> bool:
+        """Until its bundle has the new policy an agent goes by the narrower of the two."""
+        [local] = (await api.data(BEHIND))["agents"]["nodes"]
+        return local["sync"]["bundleVersion"] == local["sync"]["currentBundleVersion"]
+
     async def discovered_with(**policy: Any) -> None:
         default = await named(api, "Default")
         await api.done(SAVE, i={"id": default["id"], "name": "Default", **policy})
+        await until(agent_knows)
         run = await make.discovery(source["id"], mode="FULL")
         assert run["state"] == "SUCCEEDED", run
 
