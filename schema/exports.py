@@ -14,6 +14,7 @@ from datawave.kit.ids import global_id
 from domain import exports
 from models import exports as rows
 from schema.context import Info
+from schema.fields import field
 from schema.reads import actor as acting
 from schema.reads import column, one
 from schema.rows import FromRow
@@ -46,7 +47,7 @@ class Export(FromRow, Node, shows=rows.Export):
     first_sequence: BigInt = column("first_sequence")
     last_sequence: BigInt = column("last_sequence")
 
-    @strawberry.field(description="Once it is made, and until it is gone.")
+    @field(description="Once it is made, and until it is gone.", own=True)
     async def file(self, info: Info) -> StoredFile | None:
         from schema.files import StoredFile
 

@@ -87,7 +87,7 @@ async def test_the_task_is_offered_as_the_discovery_is_started(house: House) -> 
     assert await house.catalog.value("SELECT state FROM job") == "WAITING"
     with on_the_wire() as sent:
         claimed = await house.claim()
-    assert len(sent) <= 11, sent
+    assert len(sent) <= 12, sent  # one of them reads the agent's policy and the source's
     assert (claimed.run_id, claimed.attempt) == (started.run.id, 1)
     assert await house.catalog.value("SELECT state FROM run") == "RUNNING"
 
