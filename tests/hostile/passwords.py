@@ -93,7 +93,7 @@ async def reset_enumeration(ground: Ground) -> None:
     told: list[str] = []
     for email in (f"{ground.words}@example.com", "nobody.at.all@example.com"):
         answer = await ground.nobody.ask(RESET, e=email)
-        told.append(json.dumps(answer))
+        told.append(json.dumps([answer.get("errors"), answer.get("data")]))  # what it costs counts down
     refused(
         so=told[0] == told[1] or "RATE_LIMITED" in told[1], otherwise=f"{told[0][:150]} and {told[1][:150]}"
     )
