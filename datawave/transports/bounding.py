@@ -6,6 +6,7 @@ GraphQL's endpoint bounds its own (`bodies`); what is beside it is small, and is
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,6 +15,10 @@ from datawave.transports.limits import INVALID, TOO_COSTLY
 
 SMALL_BODY = 64_000
 """A form, or a set of keys, has a few kB."""
+
+
+LINGER = 2_000_000
+"""So much more is taken and thrown away: who is still sending when the connection ends reads no refusal."""
 
 
 class TooLarge(Exception):
@@ -43,13 +48,13 @@ class Bounded:
                 # Behind the body only the end of the connection is waited for, which may be long in coming.
                 async with asyncio.timeout_at(None if is_whole else until):
                     message = await receive()
+                is_whole = not message.get("more_body", False)
                 size += len(message.get("body", b""))
                 if size > self._most:
                     raise TooLarge
             except (TooLarge, TimeoutError) as error:
                 refused = error
                 raise
-            is_whole = not message.get("more_body", False)
             return message
 
         async def told(message: Message) -> None:
@@ -63,7 +68,19 @@ class Bounded:
                 if refused is None:
                     raise
         if refused is not None:
+            if not is_whole:
+                await self._throw_away(refused, receive)
             await self._refusal(refused)(scope, receive, send)
+
+    async def _throw_away(self, error: Exception, receive: Receive) -> None:
+        left = LINGER if isinstance(error, TooLarge) else 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._seconds):
+                while left > 0:
+                    message = await receive()
+                    left -= len(message.get("body", b""))
+                    if not message.get("more_body", False):
+                        return
 
     def _refusal(self, error: Exception) -> JSONResponse:
         if isinstance(error, TooLarge):
